@@ -1,0 +1,26 @@
+"""What models are for: from raw text to results that a person reads.
+
+Names are resolved on first use, so `import tasks` starts neither Keras nor TensorFlow.
+"""
+
+import importlib
+
+_HOME = {
+    "Entities": "tasks.results",
+    "Entity": "tasks.results",
+    "NamedEntityTagger": "tasks.ner",
+    "read_conll": "tasks.data.conll",
+    "write_conll": "tasks.data.conll",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'tasks' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,253 @@
+"""The `zoo` command. Keras and TensorFlow wake only in the commands that need them."""
+
+import argparse
+import difflib
+import os
+import sys
+from pathlib import Path
+
+import zoo
+from tasks import shell
+
+
+def main(argv=None):
+    """Runs the command.
+
+    Args:
+        argv: list of strings; None for the arguments of the process.
+
+    Returns:
+        Exit code: 0, 2 for an error (told in one line), 130 for Ctrl-C. With
+        `ZOO_DEBUG=1` errors are raised.
+    """
+    shell.prepare()
+    args = _parser().parse_args(argv)
+    return shell.run(args.run, args)
+
+
+def _load(model, **overrides):
+    zoo.card(model)  # a wrong name is told before Keras takes its seconds to start
+    shell.wake_keras()
+    return zoo.load(model, **overrides)
+
+
+def _parser():
+    parser = shell.Parser(
+        prog="zoo",
+        description="Recurrent models, pretrained: list, try, measure, fine-tune.",
+        epilog="Errors are told in one line, with exit code 2.",
+    )
+    parser.add_argument("--version", action="version", version=zoo.__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for add in (_list, _card, _demo, _predict, _evaluate, _train, _fit):
+        add(commands)
+    return parser
+
+
+def _command(commands, name, run, description):
+    parser = commands.add_parser(name, help=description, description=description)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_json(parser):
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document, nothing else"
+    )
+
+
+def _add_model(parser):
+    parser.add_argument("model", metavar="MODEL", help="a name of `zoo list`, a folder")
+
+
+def _list(commands):
+    parser = _command(commands, "list", _run_list, "List the trained models.")
+    parser.add_argument(
+        "pattern", nargs="?", default="*", help="wildcards, such as 'ner*' or '*_en'"
+    )
+    parser.add_argument("--task", help="only models of this task")
+    form = parser.add_mutually_exclusive_group()
+    _add_json(form)
+    form.add_argument("--markdown", action="store_true", help="as the README's table")
+
+
+def _run_list(args):
+    from tasks import model_table
+
+    cards = model_table.card_data(args.pattern, args.task)
+    if args.markdown:
+        return cards, model_table.markdown_table(cards)
+    if not cards:
+        # A list of nothing is an answer: only people need to be told.
+        print("zoo: no model matches; `zoo list` shows all.", file=sys.stderr)
+        return cards, ""
+    return cards, model_table.plain_table(cards)
+
+
+def _card(commands):
+    text = "Show a model's card: data, licence, scores, limits."
+    parser = _command(commands, "card", _run_card, text)
+    _add_model(parser)
+    _add_json(parser)
+
+
+def _run_card(args):
+    card = zoo.card(args.model)
+    return card.data, str(card).rstrip("\n")
+
+
+def _demo(commands):
+    text = "Tag real text, then learn new labels; takes about a minute."
+    parser = _command(commands, "demo", _run_demo, text)
+    parser.add_argument(
+        "--output", default="demo", metavar="FOLDER", help="default: demo"
+    )
+
+
+def _run_demo(args):
+    shell.wake_keras()
+    from tasks import demo
+
+    demo.run(args.output)
+    return None, ""
+
+
+def _predict(commands):
+    text = "Ask a model about texts, one answer a line."
+    parser = _command(commands, "predict", _run_predict, text)
+    _add_model(parser)
+    parser.add_argument("text", nargs="*", metavar="TEXT", help="default: stdin")
+    parser.add_argument("--file", help="read the texts here, one a line")
+    parser.add_argument("--html", metavar="OUT", help="write a page of the results")
+    _add_json(parser)
+
+
+def _run_predict(args):
+    texts = _texts(args)
+    results = _load(args.model).predict(texts)
+    if args.html:
+        from tasks.results import entities_html
+
+        page = entities_html(results, title=args.model)
+        Path(args.html).write_text(page, encoding="utf-8")
+    return [result.to_dict() for result in results], "\n".join(map(str, results))
+
+
+def _texts(args):
+    if args.text and args.file:
+        raise ValueError("give either TEXT or --file, not both.")
+    if args.text:
+        return args.text
+    if args.file:
+        data = Path(args.file).read_bytes()
+    elif sys.stdin.isatty():
+        raise ValueError("nothing to read: give TEXT or --file, or pipe text in.")
+    else:
+        data = sys.stdin.buffer.read()
+    # Unlike `splitlines`, this leaves the rarer separators of Unicode in the text.
+    lines = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").split("\n")
+    return [line for line in lines if line.strip()]
+
+
+def _evaluate(commands):
+    text = "Measure a model on labelled data."
+    parser = _command(commands, "evaluate", _run_evaluate, text)
+    _add_model(parser)
+    parser.add_argument("data", metavar="DATA", help="file in the CoNLL column format")
+    _add_json(parser)
+
+
+def _run_evaluate(args):
+    scores = _load(args.model).evaluate(args.data)
+    return scores, _score_lines(scores)
+
+
+def _score_lines(scores):
+    width = max(map(len, scores), default=0)
+    return "\n".join(f"{name:{width}}  {value:.4f}" for name, value in scores.items())
+
+
+def _train(commands):
+    text = "Train a model of the zoo again; without RECIPE, list the recipes."
+    parser = _command(commands, "train", _run_train, text)
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE")
+    parser.add_argument(
+        "options",
+        nargs=argparse.REMAINDER,
+        metavar="...",
+        help="--data-dir DIR, --output DIR, --seeds 1 2 3; see `zoo train RECIPE -h`",
+    )
+
+
+def _run_train(args):
+    from tasks.recipes import RECIPES
+
+    if args.recipe is None:
+        return None, "\n".join(sorted(RECIPES))
+    if args.recipe not in RECIPES:
+        near = difflib.get_close_matches(args.recipe, RECIPES, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise ValueError(
+            f"no recipe {args.recipe!r}: {hint}`zoo train` lists all {len(RECIPES)}."
+        )
+    recipe = RECIPES[args.recipe]
+    parser = shell.Parser(prog=f"zoo train {args.recipe}", description=recipe.__doc__)
+    parser.add_argument(
+        "--data-dir", required=True, metavar="DIR", help="where the data sets are"
+    )
+    parser.add_argument(
+        "--output",
+        default=os.path.join("runs", args.recipe),
+        metavar="DIR",
+        help="results, and the state a stopped run goes on from (default: %(default)s)",
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    recipe.add_arguments(parser)
+    recipe.run(parser.parse_args(args.options))
+    return None, ""
+
+
+def _fit(commands):
+    text = "Fine-tune a model on your own labelled data and save it."
+    parser = _command(commands, "fit", _run_fit, text)
+    _add_model(parser)
+    parser.add_argument("train", metavar="TRAIN", help="file in the CoNLL format")
+    parser.add_argument("--validation", metavar="DEV", help="file to measure on")
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        metavar="LABEL",
+        help="new labels: the encoder is kept, the head is new (default: as it was)",
+    )
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument(
+        "--output", required=True, metavar="FOLDER", help="for `zoo predict FOLDER`"
+    )
+    _add_json(parser)
+
+
+def _run_fit(args):
+    _check_output(Path(args.output))
+    task = _load(args.model, **({"labels": args.labels} if args.labels else {}))
+    names = ("epochs", "batch_size", "learning_rate", "seed")
+    given = {name: getattr(args, name) for name in names}
+    given = {name: value for name, value in given.items() if value is not None}
+    task.fit(args.train, validation_data=args.validation, **given)
+    task.save(args.output)
+    scores = task.evaluate(args.validation) if args.validation else {}
+    lines = [_score_lines(scores), f"saved: zoo predict {args.output} TEXT"]
+    return {"output": args.output, "scores": scores}, "\n".join(filter(None, lines))
+
+
+def _check_output(folder):
+    # `save` refuses it too, but only after the training.
+    if folder.exists() and not (folder / "config.json").is_file():
+        if not folder.is_dir() or any(folder.iterdir()):
+            raise ValueError(f"{folder} holds other files; give a new folder.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

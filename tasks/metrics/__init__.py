@@ -1,0 +1,1 @@
+"""The field's own measures, counted by hand so that the base install has them."""

@@ -1,0 +1,366 @@
+"""Named entity recognition: a recurrent tagger with a CRF."""
+
+from pathlib import Path
+
+import keras
+from keras import layers, ops
+
+from tasks.data.batches import Batches
+from tasks.data.features import WordFeatures
+from tasks.data.ner import examples_from, texts_from
+from tasks.data.pipeline import as_dataset
+from tasks.data.tags import tag_names, to_bio
+from tasks.data.vocabulary import Vocabulary
+from tasks.encoders import encode_words, recurrent_encoder, word_inputs
+from tasks.metrics.entities import entity_scores, surface_f1
+from tasks.results import Entities
+from tasks.task import Task
+from tasks.training import BestWeights
+from zoo.layers import CRF
+from zoo.preset import loadable
+
+# Layers made anew for other labels.
+HEAD = ("logits", "crf")
+SIZES = dict(
+    word_length=20,
+    embedding_dim=100,
+    char_encoder="cnn",
+    char_embedding_dim=32,
+    char_units=64,
+    casing_dim=8,
+    units=200,
+    num_layers=1,
+    dropout=0.5,
+    recurrent_dropout=0.0,
+    zoneout_h=0.0,
+    zoneout_c=0.0,
+    crf=True,
+)
+
+
+@loadable
+class NamedEntityTagger(Task):
+    """Finds names in text: a bidirectional LSTM over words, with a CRF on top.
+
+    A word comes as a vector of its own, as what a convolution (or an LSTM) reads off
+    its characters, and as its shape (capitals, digits, user names, ...). The
+    bidirectional `ZoneoutLSTM` reads these vectors, a dense layer scores the tags, and
+    a linear-chain CRF picks the best legal sequence.
+
+    Args:
+        labels: List of names of the kinds of entities.
+        words: `Vocabulary` of normalised words.
+        characters: `Vocabulary` of characters.
+        word_length: Number of characters that are read of a word.
+        embedding_dim: Size of the vectors of words.
+        char_encoder: `"cnn"`, `"lstm"`, or `None` to do without characters.
+        char_embedding_dim, char_units: Sizes of the vectors of characters, and of
+            what is read off them.
+        casing_dim: Size of the vectors of shapes; 0 to do without.
+        units: Size of the LSTM, in each direction.
+        num_layers: Number of bidirectional layers.
+        dropout: Rate of dropout on word vectors and on the LSTM's outputs.
+        recurrent_dropout, zoneout_h, zoneout_c: See `zoo.layers.ZoneoutLSTM`.
+        crf: Whether a CRF decides; if not, each tag is chosen on its own.
+
+    References:
+        - Lample et al., [Neural architectures for named entity recognition](
+          https://arxiv.org/abs/1603.01360), 2016
+        - Ma and Hovy, [End-to-end sequence labeling via bi-directional
+          LSTM-CNNs-CRF](https://arxiv.org/abs/1603.01354), 2016
+    """
+
+    task = "ner"
+
+    def __init__(self, labels, words, characters, **options):
+        unknown = sorted(set(options) - set(SIZES))
+        if unknown:
+            raise ValueError(
+                f"Unknown options {unknown}. Options: labels, {', '.join(SIZES)}"
+            )
+        self.labels = list(labels)
+        self.tags = tag_names(self.labels)
+        self.options = {"labels": self.labels, **SIZES, **options}
+        self.features = WordFeatures(words, characters, self.options["word_length"])
+        self.model, self.training_model = _build(
+            self.tags, len(words), len(characters), self.options
+        )
+
+    @classmethod
+    def from_preset(cls, preset, **overrides):
+        """Makes the tagger from a preset; `labels=[...]` gives it a new head."""
+        words, characters = (
+            Vocabulary.from_text(preset.assets[f"{name}.txt"])
+            for name in ("words", "characters")
+        )
+        task = cls(
+            words=words, characters=characters, **{**preset.options, **overrides}
+        )
+        fresh = task.labels != list(preset.options["labels"])
+        preset.load_weights(task.model, skip=HEAD if fresh else ())
+        task._examples = [] if overrides else preset.examples
+        return task
+
+    def assets(self):
+        return {
+            "words.txt": self.features.words.text(),
+            "characters.txt": self.features.characters.text(),
+        }
+
+    _examples = ()
+
+    def examples(self):
+        """Texts with the entities this tagger finds in them."""
+        texts = [example["text"] for example in self._examples]
+        return [r.to_dict() for r in self.predict(texts)] if texts else []
+
+    def show_examples(self, texts):
+        """Sets the texts whose answers are saved along with the tagger."""
+        self._examples = [{"text": text} for text in texts]
+
+    def predict(self, inputs, batch_size=64):
+        """Finds the entities of texts.
+
+        Args:
+            inputs: A string, a list of strings, or a list of lists of tokens. A text
+                may be of any length and hold anything, line breaks too; each line is
+                read on its own.
+            batch_size: Most windows of text to read at once.
+
+        Returns:
+            `tasks.results.Entities`, or for a list a list of them in its order.
+
+        Raises:
+            TypeError: If the input is of another kind.
+            ValueError: If `batch_size` is not positive.
+        """
+        texts, single = texts_from(inputs)
+        windows = [window for text in texts for window in text.windows]
+        tags, scores = self._tag(windows, batch_size)
+        results, start = [], 0
+        for text in texts:
+            end = start + len(text.windows)
+            found = [tag for row in tags[start:end] for tag in row]
+            sure = [score for row in scores[start:end] for score in row]
+            start = end
+            results.append(
+                Entities.from_tags(text.tokens, found, sure, text.text, text.offsets)
+            )
+        return results[0] if single else results
+
+    def _tag(self, sentences, batch_size=64):
+        """BIO tags and their probabilities for lists of tokens of any length."""
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` must be positive. Received: {batch_size}")
+        tags, scores = [[] for _ in sentences], [[] for _ in sentences]
+        rows = min(batch_size, max(1, len(sentences)))
+        batches = Batches(sentences, None, self.features, self.tags, rows)
+        for number, members in enumerate(batches.order()):
+            inputs, _ = batches[number]
+            answer = self.model.predict_on_batch(inputs)
+            for row, member in enumerate(members):
+                length = len(sentences[member])
+                tags[member] = [self.tags[i] for i in answer["tags"][row, :length]]
+                scores[member] = answer["scores"][row, :length].tolist()
+        return [to_bio(row) for row in tags], scores
+
+    def evaluate(self, data, batch_size=64):
+        """Scores the tagger by conlleval's rule: exact spans with their labels.
+
+        Args:
+            data: See `fit`.
+            batch_size: Most sentences to read at once.
+
+        Returns:
+            Dict of floats, fractions of 1: `"f1"`, `"precision"`, `"recall"`,
+            `"surface_f1"` (distinct surface forms, as WNUT-17 counts) and
+            `"f1_<label>"` for each label.
+
+        Raises:
+            ValueError: If the data cannot be read, or has unknown labels.
+        """
+        examples = examples_from(data)
+        tokens = [tokens for tokens, _ in examples]
+        gold = [tags for _, tags in examples]
+        found, _ = self._tag(tokens, batch_size)
+        scores = entity_scores(gold, found)
+        return {**scores, "surface_f1": surface_f1(gold, found, tokens)}
+
+    def fit(
+        self,
+        data,
+        validation_data=None,
+        epochs=3,
+        batch_size=32,
+        learning_rate=1e-3,
+        word_dropout=0.05,
+        patience=None,
+        seed=0,
+        verbose="auto",
+        checkpoint_dir=None,
+        callbacks=(),
+    ):
+        """Trains on tagged sentences.
+
+        Args:
+            data: Path of a CoNLL file (token first, tag last); or a list of
+                `(tokens, tags)`, in BIO, IOB1 or IOBES; or a list of
+                `(text, [(start, end, label), ...])` with offsets of characters; or a
+                `tf.data.Dataset` of `(tokens, tags)`.
+            validation_data: The same. Scored after each epoch (`val_f1`); the weights
+                of the best epoch are kept.
+            epochs: Passes over the data.
+            batch_size: Sentences a step.
+            learning_rate: Highest rate of Adam; warms up, then decays.
+            word_dropout: Rate at which words are made unknown, so that the tagger
+                learns to go by characters and context.
+            patience: Epochs without a better `val_f1` after which to stop.
+            seed: Decides order, dropout and zoneout.
+            verbose: Keras' verbosity; a progress bar by default.
+            checkpoint_dir: Folder to save the run's state in after each epoch. Called
+                again with the same folder, a killed run goes on.
+            callbacks: Keras callbacks.
+
+        Returns:
+            `keras.callbacks.History`.
+
+        Raises:
+            ValueError: If the data cannot be read, is empty, or has labels the tagger
+                does not know.
+        """
+        examples = examples_from(data, self.labels)
+        if not examples:
+            raise ValueError("`data` holds no sentences to train on.")
+        batches = Batches(
+            [tokens for tokens, _ in examples],
+            [tags for _, tags in examples],
+            self.features,
+            self.tags,
+            batch_size,
+            shuffle=True,
+            seed=seed,
+            word_dropout=word_dropout,
+        )
+        callbacks = list(callbacks)
+        if validation_data is not None:
+            held = examples_from(validation_data, self.labels)
+            best = BestWeights(lambda: self.evaluate(held)["f1"], patience=patience)
+            callbacks.insert(0, best)
+        return self._fit(
+            batches,
+            as_dataset(batches),
+            epochs=epochs,
+            learning_rate=learning_rate,
+            seed=seed,
+            verbose=verbose,
+            checkpoint_dir=checkpoint_dir,
+            callbacks=callbacks,
+        )
+
+    def export(self, folder):
+        """Writes the model as a TensorFlow SavedModel, with its vocabularies beside.
+
+        The signature `serve` takes `word_ids`, `char_ids`, `casing_ids` and `mask`,
+        and returns indices of tags and their probabilities; `tags.txt`, `words.txt`
+        and `characters.txt` in `assets.zoo` say what the numbers mean.
+
+        Args:
+            folder: Where; must not exist yet.
+
+        Raises:
+            ValueError: If something is there already, or the backend is not
+                TensorFlow.
+        """
+        folder = Path(folder)
+        if folder.exists():
+            raise ValueError(f"{folder} exists already; give a new folder.")
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                "A SavedModel is written by TensorFlow. Save the tagger, set "
+                "KERAS_BACKEND=tensorflow, load it, and export it there."
+            )
+        self.model.export(folder, format="tf_saved_model", verbose=False)
+        extra = folder / "assets.zoo"
+        extra.mkdir()
+        tags = "".join(f"{tag}\n" for tag in self.tags)
+        for name, text in {**self.assets(), "tags.txt": tags}.items():
+            (extra / name).write_text(text, "utf-8")
+
+
+def _build(tags, vocabulary_size, characters_size, options):
+    # === Layers ===
+    recurrent = {k: options[k] for k in ("zoneout_h", "zoneout_c", "recurrent_dropout")}
+    encoders = [
+        recurrent_encoder(
+            options["units"], "encoder" if i == 0 else f"encoder_{i + 1}", **recurrent
+        )
+        for i in range(options["num_layers"])
+    ]
+    score = layers.Dense(len(tags), name="logits")
+    head = (
+        CRF(len(tags), tag_names=tags, name="crf")
+        if options["crf"]
+        else IndependentTags(name="crf")
+    )
+    # === Functional model ===
+    inputs = word_inputs(options["word_length"])
+    mask = inputs["mask"]
+    x = encode_words(
+        inputs,
+        vocabulary_size=vocabulary_size,
+        characters_size=characters_size,
+        **{
+            k: options[k]
+            for k in (
+                "embedding_dim",
+                "char_encoder",
+                "char_embedding_dim",
+                "char_units",
+                "casing_dim",
+                "dropout",
+            )
+        },
+    )
+    for encoder in encoders:
+        x = encoder(x, mask=mask)
+        x = layers.Dropout(options["dropout"], name=f"{encoder.name}_dropout")(x)
+    logits = score(x)
+    best = head(logits, mask=mask)
+    probabilities = head(logits, mask=mask, marginals=True)
+    answers = {"tags": best, "scores": ops.max(probabilities, -1)}
+    truth = keras.Input((None,), dtype="int32", name="tags")
+    losses = head(logits, tags=truth, mask=mask)
+    model = keras.Model(inputs, answers, name="ner")
+    training_model = keras.Model({**inputs, "tags": truth}, losses, name="ner_training")
+    return model, training_model
+
+
+@keras.saving.register_keras_serializable(package="tasks")
+class IndependentTags(layers.Layer):
+    """Stands in for a CRF where each tag is chosen without its neighbours.
+
+    Call arguments and results are those of `zoo.layers.CRF`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, logits, tags=None, mask=None, marginals=False):
+        logits = ops.cast(logits, "float32")
+        if marginals:
+            return ops.softmax(logits)
+        if tags is None:
+            return ops.cast(ops.argmax(logits, -1), "int32")
+        loss = keras.losses.sparse_categorical_crossentropy(tags, logits, True)
+        return ops.sum(ops.where(mask, loss, 0.0), 1)
+
+    def compute_output_spec(self, logits, tags=None, mask=None, marginals=False):
+        if marginals:
+            return keras.KerasTensor(logits.shape, "float32")
+        if tags is None:
+            return keras.KerasTensor(logits.shape[:2], "int32")
+        return keras.KerasTensor(logits.shape[:1], "float32")
+
+    def compute_mask(self, *_, **__):
+        return None

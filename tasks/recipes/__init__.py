@@ -1,0 +1,28 @@
+"""Recipes: how each trained model was made, to be run again with `zoo train`."""
+
+import importlib
+from collections.abc import Mapping
+
+_MODULES = {
+    "ner_lstm_crf.conll2003_en": "tasks.recipes.conll2003",
+    "ner_lstm_crf.wnut17_en": "tasks.recipes.wnut17",
+}
+
+
+class _Recipes(Mapping):
+    """Recipe modules by the name of the model they make, imported on first use."""
+
+    def __getitem__(self, name):
+        return importlib.import_module(_MODULES[name])
+
+    def __contains__(self, name):
+        return name in _MODULES
+
+    def __iter__(self):
+        return iter(_MODULES)
+
+    def __len__(self):
+        return len(_MODULES)
+
+
+RECIPES = _Recipes()

@@ -1,0 +1,184 @@
+"""What the recipes of the taggers share: runs over seeds and variants, scores, cards."""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tasks.data.tags import to_bio
+from tasks.data.vocabulary import Vocabulary
+from tasks.metrics.entities import entity_scores, surface_f1
+from zoo.cards import Card
+
+
+def vocabularies_of(folder):
+    """The vocabularies a pretrained encoder was made with: words, characters."""
+    return tuple(
+        Vocabulary.from_text((Path(folder) / f"{name}.txt").read_text("utf-8"))
+        for name in ("words", "characters")
+    )
+
+
+def load_encoder(tagger, folder):
+    """Gives a tagger the weights of a pretrained encoder, as far as it has use for them.
+
+    Vectors of words and of characters go by the word and the character, so the two may
+    have different vocabularies.
+    """
+    folder = Path(folder)
+    words, characters = vocabularies_of(folder)
+    with np.load(folder / "encoder.npz") as arrays:
+        arrays = {name: arrays[name] for name in arrays.files}
+    names = {layer.name for layer in tagger.model.layers}
+    for name in sorted({key.split("/")[0] for key in arrays} & names):
+        layer = tagger.model.get_layer(name)
+        old = layer.get_weights()
+        new = [arrays[f"{name}/{i}"] for i in range(len(old))]
+        if name == "word_embedding":
+            new[0] = _matched(old[0], new[0], tagger.features.words, words)
+        elif name == "character_encoder":
+            new[0] = _matched(old[0], new[0], tagger.features.characters, characters)
+        layer.set_weights(new)
+
+
+def _matched(old, new, items, known):
+    """Rows of `new` at the places that their items have in `old`."""
+    table = old.copy()
+    table[:2] = new[:2]
+    shared = [item for item in items.items if item in known]
+    table[items.ids(shared)] = new[known.ids(shared)]
+    return table
+
+
+def frequent_tag_baseline(train, test):
+    """Scores of giving each word the tag it has most often in training."""
+    counts = defaultdict(Counter)
+    for tokens, tags in train:
+        for token, tag in zip(tokens, tags, strict=True):
+            counts[token][tag] += 1
+    best = {token: tags.most_common(1)[0][0] for token, tags in counts.items()}
+    found = [to_bio([best.get(t, "O") for t in tokens]) for tokens, _ in test]
+    gold, texts = [tags for _, tags in test], [tokens for tokens, _ in test]
+    scores = entity_scores(gold, found)
+    return {
+        "f1": scores["f1"],
+        "surface_f1": surface_f1(gold, found, texts),
+    }
+
+
+class Runs:
+    """Results of runs, one JSON file; a run that is in it is not done again.
+
+    Args:
+        folder: Where `results.json` is kept, and each run's own folder.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.path = self.folder / "results.json"
+        self.results = {}
+        if self.path.exists():
+            self.results = json.loads(self.path.read_text("utf-8"))
+
+    def run(self, variant, seed, train):
+        """Does a run unless it was done: `train(folder, seed)` returns its scores."""
+        key = f"{variant}/{seed}"
+        if key not in self.results:
+            start = time.time()
+            keras.utils.set_random_seed(seed)
+            folder = self.folder / variant.replace(" ", "_") / str(seed)
+            scores = train(folder, seed)
+            scores["seconds"] = round(time.time() - start)
+            self.results[key] = scores
+            partial = self.path.with_suffix(".partial")
+            partial.write_text(json.dumps(self.results, indent=1), "utf-8")
+            os.replace(partial, self.path)
+            print(f"{key}: f1 {scores['f1']:.4f} in {scores['seconds']} s", flush=True)
+            # Each run traces functions of its own; without this they pile up.
+            keras.backend.clear_session()
+        return self.results[key]
+
+    def summary(self, variant):
+        """Mean, standard deviation and values of each score over the seeds."""
+        runs = {
+            int(key.rpartition("/")[2]): scores
+            for key, scores in self.results.items()
+            if key.rpartition("/")[0] == variant
+        }
+        seeds = sorted(runs)
+        return {
+            name: {
+                "mean": round(statistics.mean(runs[s][name] for s in seeds), 4),
+                "std": round(_std([runs[s][name] for s in seeds]), 4),
+                "seeds": seeds,
+                "values": [round(runs[s][name], 4) for s in seeds],
+            }
+            for name in sorted(set.intersection(*(set(r) for r in runs.values())))
+        }
+
+    def variants(self):
+        """Names of the variants that have results, in the order they came."""
+        return list(dict.fromkeys(key.rpartition("/")[0] for key in self.results))
+
+
+def _std(values):
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def table(runs, scores=("f1", "precision", "recall")):
+    """Markdown table of all variants: mean and spread over seeds, in percent."""
+    head = ["Variant", *scores, "seeds"]
+    rows = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    for variant in runs.variants():
+        summary = runs.summary(variant)
+        cells = [
+            f"{100 * summary[s]['mean']:.1f} ± {100 * summary[s]['std']:.1f}"
+            for s in scores
+        ]
+        count = len(summary[scores[0]]["seeds"])
+        rows.append(f"| {variant} | {' | '.join(cells)} | {count} |")
+    return "\n".join(rows)
+
+
+def hardware():
+    """One line about this machine."""
+    return (
+        f"{os.cpu_count()} CPU cores ({platform.machine()}), no accelerator; "
+        f"Keras {keras.__version__} on {keras.backend.backend()}"
+    )
+
+
+def make_card(name, task, runs, chosen, *, front, body):
+    """The card of a trained tagger, every figure from the runs.
+
+    Args:
+        name: Name of the model.
+        task: The tagger.
+        runs: `Runs`, with the results of the chosen variant over all seeds.
+        chosen: Name of the variant that is shipped.
+        front: Dict of more front matter.
+        body: Markdown text; `{table}` is where the table of variants goes.
+    """
+    summary = runs.summary(chosen)
+    metrics = {
+        k: summary[k]
+        for k in ("f1", "precision", "recall", "surface_f1")
+        if k in summary
+    }
+    data = {
+        "name": name,
+        "task": task.task,
+        "metrics": metrics,
+        "parameters": int(task.model.count_params()),
+        "hardware": hardware(),
+        "seconds": int(sum(r["seconds"] for r in runs.results.values())),
+        **front,
+    }
+    return Card.build(data, body.replace("{table}", table(runs)))

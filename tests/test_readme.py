@@ -1,0 +1,71 @@
+"""The README says what is so."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import readme_tables
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text("utf-8")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+
+
+def code_blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def test_tables_are_up_to_date():
+    # If this fails: python tests/readme_tables.py
+    assert readme_tables.filled(TEXT) == TEXT
+
+
+def test_tables_follow_their_sources(monkeypatch):
+    monkeypatch.setitem(readme_tables.TABLES, "models", lambda: "| a new one |")
+    assert "<!-- table: models -->\n\n| a new one |\n" in readme_tables.filled(TEXT)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_into_the_project_lead_somewhere(document):
+    text = (ROOT / document).read_text("utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)", text):
+        if not re.match(r"[a-z]+:", target):
+            assert (ROOT / target).exists(), target
+
+
+def test_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    asked = set(re.findall(r"\bmake ([a-z-]+)", "\n".join(code_blocks("sh"))))
+    assert {"demo", "test"} <= asked
+    for target in asked:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_commands_exist():
+    from tasks import cli
+
+    commands = set(re.findall(r"^zoo ([a-z]+)", "\n".join(code_blocks("sh")), re.M))
+    assert commands
+    for command in commands:
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            pytest.raises(SystemExit) as stop,
+        ):
+            cli.main([command, "--help"])
+        assert stop.value.code == 0
+
+
+def test_code_runs_and_prints_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    code = "\n".join(code_blocks("python"))
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "README.md", "exec"), {})
+    expected = re.findall(r"print\(.*\)\s+# (.*)", code)
+    assert expected
+    lines = printed.getvalue().splitlines()
+    for text in expected:
+        assert text in lines

@@ -1,0 +1,1 @@
+"""Backend-neutral building blocks of recurrence, written once in `keras.ops`."""
