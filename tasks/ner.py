@@ -1,6 +1,7 @@
 """Named entity recognition: a recurrent tagger with a CRF."""
 
 from pathlib import Path
+from zlib import crc32
 
 import keras
 from keras import layers, ops
@@ -78,6 +79,8 @@ class NamedEntityTagger(Task):
             raise ValueError(
                 f"Unknown options {unknown}. Options: labels, {', '.join(SIZES)}"
             )
+        if isinstance(labels, str):
+            raise ValueError(f"`labels` must be a list of names. Received: {labels!r}")
         self.labels = list(labels)
         self.tags = tag_names(self.labels)
         self.options = {"labels": self.labels, **SIZES, **options}
@@ -218,8 +221,8 @@ class NamedEntityTagger(Task):
             seed: Decides order, dropout and zoneout.
             verbose: Keras' verbosity; a progress bar by default.
             checkpoint_dir: Folder to save the run's state in after each epoch. Called
-                again with the same folder, a killed run goes on.
-            callbacks: Keras callbacks.
+                again with the same folder and arguments, a killed run goes on.
+            callbacks: Keras callbacks. A state of their own is not taken up again.
 
         Returns:
             `keras.callbacks.History`.
@@ -249,6 +252,7 @@ class NamedEntityTagger(Task):
         return self._fit(
             batches,
             as_dataset(batches),
+            crc32(repr(examples).encode("utf-8", "surrogatepass")),
             epochs=epochs,
             learning_rate=learning_rate,
             seed=seed,

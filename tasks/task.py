@@ -3,7 +3,7 @@
 import keras
 
 from tasks.data.batches import FollowEpochs
-from tasks.training import Resume, reseed, warm_up_and_decay
+from tasks.training import BestWeights, Resume, reseed, warm_up_and_decay
 from zoo.cards import Card
 from zoo.preset import write_preset
 
@@ -74,6 +74,7 @@ class Task:
         self,
         batches,
         dataset,
+        data,
         *,
         epochs,
         learning_rate,
@@ -82,7 +83,11 @@ class Task:
         checkpoint_dir,
         callbacks,
     ):
-        """Trains `training_model` on prepared batches; returns Keras' history."""
+        """Trains `training_model` on prepared batches; returns Keras' history.
+
+        `data` is a number or a text that tells training data from others: a run is not
+        taken up with others than it began with.
+        """
         reseed(self.training_model, seed)
         schedule = warm_up_and_decay(learning_rate, epochs * len(batches))
         self.training_model.compile(
@@ -90,10 +95,19 @@ class Task:
         )
         callbacks, first = [FollowEpochs(batches), *callbacks], 0
         if checkpoint_dir is not None:
-            resume = Resume(checkpoint_dir)
+            best = next((c for c in callbacks if isinstance(c, BestWeights)), None)
+            settings = {
+                "epochs": epochs,
+                "learning_rate": float(learning_rate),
+                "seed": seed,
+                "steps": len(batches),
+                "data": data,
+                "validated": best is not None,
+            }
+            resume = Resume(checkpoint_dir, settings, best)
             first = resume.restore(self.training_model)
-            # First, so that a callback that restores weights at the end comes later.
-            callbacks.insert(0, resume)
+            first = epochs if resume.stopped else first
+            callbacks.append(resume)
         return self.training_model.fit(
             dataset,
             epochs=epochs,

@@ -72,16 +72,30 @@ def _wikitext(path):
             yield from _split(line)
 
 
-def _conllu(path):
+def read_conllu(path):
+    """Reads a Universal Dependencies file.
+
+    Args:
+        path: Path of a UTF-8 file in the CoNLL-U format.
+
+    Returns:
+        List of `(tokens, parts_of_speech)`, universal tags such as `"PROPN"`.
+    """
+    sentences, tokens, parts = [], [], []
     with open(path, encoding="utf-8") as file:
-        tokens = []
-        for line in file:
+        for line in [*file, "\n"]:
             columns = line.rstrip("\n").split("\t")
             if len(columns) > 3 and columns[0].isdigit():
                 tokens.append(columns[1])
-            elif not line.strip():
-                yield tokens
-                tokens = []
+                parts.append(columns[3])
+            elif not line.strip() and tokens:
+                sentences.append((tokens, parts))
+                tokens, parts = [], []
+    return sentences
+
+
+def _conllu(path):
+    for tokens, _ in read_conllu(path):
         yield tokens
 
 

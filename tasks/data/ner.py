@@ -113,12 +113,14 @@ def examples_from(data, labels=None):
 
 
 def _from_dataset(pair):
-    tokens, tags = pair
-    if hasattr(tokens, "to_list"):  # ragged
-        tokens, tags = tokens.to_list(), tags.to_list()
-    else:
-        tokens, tags = tf.convert_to_tensor(tokens), tf.convert_to_tensor(tags)
-        tokens, tags = tokens.numpy().tolist(), tags.numpy().tolist()
+    paired = isinstance(pair, tuple) and len(pair) == 2
+    if not paired or any(len(getattr(p, "shape", ())) != 1 for p in pair):
+        raise ValueError(
+            "A tf.data.Dataset must give one sentence at a time, as a pair of string "
+            "tensors (tokens, tags), each of shape (time,); `unbatch` a batched one. "
+            f"Received: {pair!r:.200}"
+        )
+    tokens, tags = (tf.convert_to_tensor(part).numpy().tolist() for part in pair)
     return [t.decode("utf-8", "replace") for t in tokens], [t.decode() for t in tags]
 
 
@@ -151,16 +153,31 @@ def _align(text, entities, number):
     """
     found = tokenize(text)
     taken = []
-    for start, end, label in entities:
-        if not 0 <= start < end <= len(text):
-            raise ValueError(
-                f"Example {number}: entity ({start}, {end}, {label!r}) is not in its "
-                f"text of {len(text)} characters."
-            )
+    for entity in entities:
+        start, end, label = _checked(entity, text, number)
         touched = [i for i, (_, a, b) in enumerate(found) if a < end and b > start]
         if touched:
             taken.append((touched[0], touched[-1] + 1, label))
-    return [token for token, _, _ in found], bio(taken, len(found))
+    try:
+        return [token for token, _, _ in found], bio(taken, len(found))
+    except ValueError as error:
+        raise ValueError(f"Example {number}, counted in tokens: {error}") from error
+
+
+def _checked(entity, text, number):
+    if isinstance(entity, str) or not hasattr(entity, "__len__") or len(entity) != 3:
+        raise ValueError(
+            f"Example {number}: the entities of a text are (start, end, label), in "
+            f"characters. Received: {entity!r:.100}"
+        )
+    start, end, label = entity
+    whole = isinstance(start, int) and isinstance(end, int) and isinstance(label, str)
+    if not whole or not 0 <= start < end <= len(text):
+        raise ValueError(
+            f"Example {number}: entity ({start!r}, {end!r}, {label!r}) is not in its "
+            f"text of {len(text)} characters."
+        )
+    return start, end, label
 
 
 def _check_labels(examples, labels):

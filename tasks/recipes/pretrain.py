@@ -31,6 +31,7 @@ from tasks.training import Resume, warm_up_and_decay
 
 TOKENS_PER_BATCH = 2048
 LENGTHS = (8, 16, 32, 64)
+GLOVE = "glove_50d_5k/glove-50d-5k.json"
 # Layers that a tagger takes over. (Id 0 stands for the border of a sentence.)
 SHARED = ("word_embedding", "character_encoder", "casing_embedding", "encoder")
 
@@ -200,6 +201,12 @@ def vocabularies(sentences, min_count, max_size, first=()):
     )
 
 
+def glove_words(data_dir):
+    """The words that GloVe has vectors of, in `data_dir`."""
+    with open(Path(data_dir) / GLOVE, encoding="utf-8") as file:
+        return list(json.load(file))
+
+
 def glove(path, words, dim, seed=0):
     """Initial embedding: GloVe in the first dimensions where it has the word.
 
@@ -284,7 +291,7 @@ def pretrain(
     batches = Sentences(training, features, seed, parts)
     validation = Sentences([sentences[i] for i in sorted(held)], features, seed)
     model = build(options)
-    glove_path = Path(data_dir) / "glove_50d_5k" / "glove-50d-5k.json"
+    glove_path = Path(data_dir) / GLOVE
     if glove_path.exists():
         table = glove(glove_path, words, options["embedding_dim"], seed)
         model.get_layer("word_embedding").set_weights([table])

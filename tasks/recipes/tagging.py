@@ -1,4 +1,4 @@
-"""What the recipes of the taggers share: runs over seeds and variants, scores, cards."""
+"""What the recipes of taggers share: runs over seeds and variants, scores, cards."""
 
 import json
 import os
@@ -14,6 +14,7 @@ import numpy as np
 from tasks.data.tags import to_bio
 from tasks.data.vocabulary import Vocabulary
 from tasks.metrics.entities import entity_scores, surface_f1
+from tasks.ner import HEAD, NamedEntityTagger
 from zoo.cards import Card
 
 
@@ -25,26 +26,48 @@ def vocabularies_of(folder):
     )
 
 
+def save_encoder(tagger, folder):
+    """Writes a tagger's weights and vocabularies the way `pretrain` does."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        f"{layer.name}/{i}": weight
+        for layer in tagger.model.layers
+        for i, weight in enumerate(layer.get_weights())
+    }
+    for name, text in tagger.assets().items():
+        (folder / name).write_text(text, "utf-8")
+    partial = folder / "partial.npz"
+    np.savez(partial, **arrays)
+    os.replace(partial, folder / "encoder.npz")
+    return folder
+
+
 def load_encoder(tagger, folder):
-    """Gives a tagger the weights of a pretrained encoder, as far as it has use for them.
+    """Gives a tagger those weights of a pretrained encoder that it has use for.
 
     Vectors of words and of characters go by the word and the character, so the two may
-    have different vocabularies.
+    have different vocabularies. A head comes along if it is one for as many tags.
     """
     folder = Path(folder)
     words, characters = vocabularies_of(folder)
     with np.load(folder / "encoder.npz") as arrays:
         arrays = {name: arrays[name] for name in arrays.files}
-    names = {layer.name for layer in tagger.model.layers}
-    for name in sorted({key.split("/")[0] for key in arrays} & names):
-        layer = tagger.model.get_layer(name)
+    for layer in tagger.model.layers:
         old = layer.get_weights()
-        new = [arrays[f"{name}/{i}"] for i in range(len(old))]
-        if name == "word_embedding":
+        new = [arrays.get(f"{layer.name}/{i}") for i in range(len(old))]
+        if not old or any(array is None for array in new):
+            continue
+        if layer.name == "word_embedding":
             new[0] = _matched(old[0], new[0], tagger.features.words, words)
-        elif name == "character_encoder":
+        elif layer.name == "character_encoder":
             new[0] = _matched(old[0], new[0], tagger.features.characters, characters)
-        layer.set_weights(new)
+        if all(o.shape == n.shape for o, n in zip(old, new, strict=True)):
+            layer.set_weights(new)
+        elif layer.name not in HEAD:
+            raise ValueError(
+                f"{folder}: layer '{layer.name}' has another size than the tagger's."
+            )
 
 
 def _matched(old, new, items, known):
@@ -54,6 +77,40 @@ def _matched(old, new, items, known):
     shared = [item for item in items.items if item in known]
     table[items.ids(shared)] = new[known.ids(shared)]
     return table
+
+
+def share_encoder(source, target):
+    """Gives a tagger the weights of another one, but for the head."""
+    for layer in target.model.layers:
+        if layer.name not in HEAD and layer.weights:
+            layer.set_weights(source.model.get_layer(layer.name).get_weights())
+
+
+def learn_parts_of_speech(tagger, examples, **fit):
+    """Teaches the encoder of a tagger the parts of speech of words.
+
+    Proper nouns are what names are made of, and a treebank marks them all.
+
+    Args:
+        tagger: `NamedEntityTagger`; its encoder is trained in place.
+        examples: List of `(tokens, parts_of_speech)`.
+        **fit: Arguments of `NamedEntityTagger.fit`.
+    """
+    examples = as_entities(examples)
+    labels = sorted({tag[2:] for _, tags in examples for tag in tags})
+    options = {**tagger.options, "labels": labels, "crf": False}
+    features = tagger.features
+    pupil = NamedEntityTagger(
+        words=features.words, characters=features.characters, **options
+    )
+    share_encoder(tagger, pupil)
+    pupil.fit(examples, **fit)
+    share_encoder(pupil, tagger)
+
+
+def as_entities(examples):
+    """Parts of speech as tags: each word an entity of its own kind."""
+    return [(tokens, [f"B-{part}" for part in parts]) for tokens, parts in examples]
 
 
 def frequent_tag_baseline(train, test):
