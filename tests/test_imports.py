@@ -112,7 +112,7 @@ def run(code, *options):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -130,8 +130,8 @@ def test_listing_models_starts_without_any_framework():
 
 
 def test_zoo_starts_fast():
-    code = "import time; t = time.perf_counter(); import zoo"
+    code = "import time; t = time.process_time(); import zoo"
     times = [
-        float(run(f"{code}; print(time.perf_counter() - t)").stdout) for _ in range(3)
+        float(run(f"{code}; print(time.process_time() - t)").stdout) for _ in range(3)
     ]
     assert min(times) < 0.5

@@ -1,33 +1,38 @@
 """Tagger for English news: CoNLL-2003, persons, locations, organisations, others.
 
-Two stages: a language model in both directions on plain text, then tagging. The best
-epoch is chosen on the development set (`eng.testa`); the test set (`eng.testb`) is
-scored once for each seed. Scores follow conlleval.
+It starts from the encoder of open text (a language model, then parts of speech), and
+learns to tag; words of the training set that the encoder does not know get vectors of
+their own. The best epoch is chosen on the development set (`eng.testa`); the test set
+(`eng.testb`) is scored once for each seed. Scores follow conlleval.
 
-Data: folders conll2003, imdb, tatoeba_en_de, wikitext2_partial, ud_english_ewt and
-glove_50d_5k in --data-dir. The text of CoNLL-2003 is Reuters', for research only, and
-so is this model.
+Data: folder conll2003 in --data-dir, and those of the encoder: wnut17, btc_ner,
+tatoeba_en_de, wikitext2_partial, ud_english_ewt, glove_50d_5k. The text of CoNLL-2003
+is Reuters', for research only, and so is this model.
 """
 
+from collections import Counter
 from pathlib import Path
 
 import keras
 
 from tasks.data.ner import examples_from
+from tasks.data.vocabulary import Vocabulary
+from tasks.data.words import normalize
 from tasks.ner import NamedEntityTagger
 from tasks.recipes import tagging
-from tasks.recipes.pretrain import glove_words, pretrain
+from tasks.recipes.open_text import OPTIONS, open_text_encoder
+from tasks.recipes.open_text import add_arguments as add_encoder_arguments
 
 NAME = "ner_lstm_crf.conll2003_en"
 LABELS = ["LOC", "MISC", "ORG", "PER"]
-CORPORA = ["conll2003", "wikitext", "wikitext_test", "ewt", "imdb", "tatoeba"]
-FULL = {"zoneout_h": 0.05, "zoneout_c": 0.15}
+# What a tagger starts from, and its options; the first one is shipped.
 VARIANTS = {
-    "full": {},
-    "softmax, no CRF": {"crf": False},
-    "no characters": {"char_encoder": None},
-    "no pretraining": {"encoder": False},
-    "plain LSTM, no zoneout": {"zoneout_h": 0.0, "zoneout_c": 0.0},
+    "full": ("parts", {}),
+    "softmax, no CRF": ("parts", {"crf": False}),
+    "plain LSTM, no zoneout": ("parts", {"zoneout_h": 0.0, "zoneout_c": 0.0}),
+    "pretrained as language model only": ("language_model", {}),
+    "no pretraining": (None, {}),
+    "no pretraining, no characters": (None, {"char_encoder": None}),
 }
 EXAMPLES = [
     "EU rejects German call to boycott British lamb .".split(),
@@ -37,11 +42,9 @@ EXAMPLES = [
 
 
 def add_arguments(parser):
-    parser.add_argument("--passes", type=int, default=1, help="over the plain text")
-    parser.add_argument(
-        "--limit", type=int, default=2_000_000, help="most tokens of one corpus"
-    )
-    parser.add_argument("--epochs", type=int, default=8)
+    add_encoder_arguments(parser)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument(
         "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
     )
@@ -49,51 +52,49 @@ def add_arguments(parser):
 
 def run(args):
     """Runs all stages; `args.output` holds the state, the results and the preset."""
-    output, data_dir = Path(args.output), Path(args.data_dir)
-    encoder = pretrain(
-        CORPORA,
-        data_dir,
-        output / "encoder",
-        passes=args.passes,
-        limit=args.limit,
-        extra_words=glove_words(data_dir),
-    )
-    folder = data_dir / "conll2003"
+    output, folder = Path(args.output), Path(args.data_dir) / "conll2003"
     parts = {"train": "eng.train", "dev": "eng.testa", "test": "eng.testb"}
     data = {part: examples_from(folder / name) for part, name in parts.items()}
+    encoders = open_text_encoder(args)
     runs = tagging.Runs(output / "runs")
-
-    def train(variant):
-        return lambda folder, seed: train_one(
-            VARIANTS[variant], seed, data, encoder, args, folder
-        )
-
-    for variant in VARIANTS:
+    for variant, (stage, options) in VARIANTS.items():
         for seed in args.seeds if variant == "full" else args.ablation_seeds:
-            runs.run(variant, seed, train(variant))
+            runs.run(
+                variant,
+                seed,
+                lambda folder, seed, stage=stage, options=options: train_one(
+                    encoders, stage, options, seed, data, args, folder
+                ),
+            )
     print(tagging.table(runs))
     finish(output, runs, data, args)
 
 
-def train_one(variant, seed, data, encoder, args, folder):
+def vocabularies(folder, sentences):
+    """Those of the encoder, and words that come twice or more in training."""
+    words, characters = tagging.vocabularies_of(folder)
+    counts = Counter(normalize(token) for tokens, _ in sentences for token in tokens)
+    more = [w for w, n in counts.most_common() if n > 1 and w not in words]
+    return Vocabulary([*words.items, *more]), characters
+
+
+def train_one(folders, stage, options, seed, data, args, folder):
     """Trains one variant with one seed; saves it, and returns its test scores."""
-    options = {**FULL, **variant}
-    pretrained = options.pop("encoder", True)
-    words, characters = tagging.vocabularies_of(encoder)
-    tagger = NamedEntityTagger(LABELS, words, characters, **options)
-    if pretrained:
-        tagging.load_encoder(tagger, encoder)
+    words, characters = vocabularies(folders["language_model"], data["train"])
+    tagger = NamedEntityTagger(LABELS, words, characters, **{**OPTIONS, **options})
+    if stage is not None:
+        tagging.load_encoder(tagger, folders[stage])
     history = tagger.fit(
         data["train"],
         data["dev"],
         epochs=args.epochs,
-        learning_rate=2e-3,
+        learning_rate=args.learning_rate,
         seed=seed,
         verbose=2,
         checkpoint_dir=folder / "state",
     )
     tagger.save(folder / "preset")
-    best = max(history.history.get("val_f1", [0.0]))
+    best = max(history.history["val_f1"])
     return {**tagger.evaluate(data["test"]), "development_f1": best}
 
 
@@ -109,9 +110,9 @@ def finish(output, runs, data, args):
         "word shapes, CRF",
         "language": "en",
         "data": ["CoNLL-2003"],
-        "data_licence": "research use only: Reuters RCV1 (CoNLL-2003) and IMDB reviews "
-        "grant no redistribution of their text; CC BY-SA (WikiText-2, UD English EWT), "
-        "CC BY 2.0 (Tatoeba), PDDL (GloVe)",
+        "data_licence": "research use only: Reuters RCV1 (CoNLL-2003); the encoder: "
+        "CC BY 2.0 (Tatoeba), CC BY-SA (WikiText-2, UD English EWT), CC BY 4.0 "
+        "(WNUT-17, Broad Twitter), PDDL (GloVe)",
         "licence": "research use only",
         "intended_use": "research on, and teaching of, entities in English news",
         "baseline": {k: round(v, 4) for k, v in baseline.items()},

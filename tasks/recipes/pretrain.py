@@ -231,6 +231,7 @@ def pretrain(
     folder,
     *,
     passes,
+    decay_passes=None,
     parts=4,
     limit=None,
     vocabulary_size=20000,
@@ -251,6 +252,8 @@ def pretrain(
         folder: Where the result and the state of the run go; a finished run is not
             repeated, a stopped one goes on.
         passes: How often to go over the text.
+        decay_passes: Passes that the decay of the learning rate is laid out for, if
+            more: training then ends before the rate is low.
         parts: Epochs a pass is cut into.
         limit: Most tokens to take from one corpus.
         **sizes: `embedding_dim`, `char_embedding_dim`, `char_units`, `casing_dim`,
@@ -295,7 +298,8 @@ def pretrain(
     if glove_path.exists():
         table = glove(glove_path, words, options["embedding_dim"], seed)
         model.get_layer("word_embedding").set_weights([table])
-    schedule = warm_up_and_decay(learning_rate, passes * parts * len(batches))
+    steps = (decay_passes or passes) * parts * len(batches)
+    schedule = warm_up_and_decay(learning_rate, steps)
     model.compile(
         keras.optimizers.Adam(schedule, global_clipnorm=1.0),
         per_token,

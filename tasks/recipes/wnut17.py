@@ -15,25 +15,22 @@ from pathlib import Path
 
 import keras
 
-from tasks.data.corpora import read_conllu
 from tasks.data.ner import examples_from
 from tasks.ner import NamedEntityTagger
 from tasks.recipes import tagging
-from tasks.recipes.pretrain import glove_words, pretrain
+from tasks.recipes.open_text import OPTIONS, open_text_encoder
+from tasks.recipes.open_text import add_arguments as add_encoder_arguments
 
 NAME = "ner_lstm_crf.wnut17_en"
 LABELS = ["corporation", "creative-work", "group", "location", "person", "product"]
-CORPORA = ["tatoeba", "wikitext", "wikitext_test", "ewt", "wnut17", "btc"]
 # What the Broad Twitter Corpus calls an organisation is most often a team or a band.
 BTC_LABELS = {"PER": "person", "LOC": "location", "ORG": "group"}
-FULL = {"zoneout_h": 0.05, "zoneout_c": 0.15}
 # What a tagger starts from, and its options; the first one is shipped.
 VARIANTS = {
     "full": ("tweets", {}),
     "softmax, no CRF": ("tweets", {"crf": False}),
     "plain LSTM, no zoneout": ("tweets", {"zoneout_h": 0.0, "zoneout_c": 0.0}),
     "pretrained without tweets": ("parts", {}),
-    "pretrained as language model only": ("language_model", {}),
     "no pretraining": (None, {}),
     "no pretraining, no characters": (None, {"char_encoder": None}),
 }
@@ -46,8 +43,7 @@ EXAMPLES = [
 
 
 def add_arguments(parser):
-    parser.add_argument("--passes", type=int, default=3, help="over the open text")
-    parser.add_argument("--parts-epochs", type=int, default=3)
+    add_encoder_arguments(parser)
     parser.add_argument("--tweet-epochs", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
@@ -65,7 +61,7 @@ def run(args):
     data = read_data(data_dir)
     if args.development:
         data["test"], data["final"] = data["dev"], data["train"]
-    encoders = pretrained(output, data, data_dir, args)
+    encoders = pretrained(output, data, args)
     runs = tagging.Runs(output / ("development" if args.development else "runs"))
     for variant, (stage, options) in VARIANTS.items():
         for seed in args.seeds if variant == "full" else args.ablation_seeds:
@@ -81,38 +77,19 @@ def run(args):
         finish(output, runs, data, args)
 
 
-def pretrained(output, data, data_dir, args):
+def pretrained(output, data, args):
     """Folders of the encoder after each stage of pretraining, made where missing."""
-    folders = {
-        "language_model": pretrain(
-            CORPORA,
-            data_dir,
-            output / "language_model",
-            passes=args.passes,
-            extra_words=glove_words(data_dir),
-        ),
-        "parts": output / "parts",
-        # The development set belongs to what is tagged here, unless it is the test.
-        "tweets": output / ("tweets_development" if args.development else "tweets"),
-    }
-    common = dict(seed=0, verbose=2, learning_rate=2e-3)
-    if not (folders["parts"] / "encoder.npz").exists():
-        tagger = new_tagger(folders, "language_model", {})
-        tagging.learn_parts_of_speech(
-            tagger,
-            data["parts"],
-            epochs=args.parts_epochs,
-            checkpoint_dir=folders["parts"] / "state",
-            **common,
-        )
-        tagging.save_encoder(tagger, folders["parts"])
+    folders = open_text_encoder(args)
+    folders["tweets"] = output / "tweets"
     if not (folders["tweets"] / "encoder.npz").exists():
         tagger = new_tagger(folders, "parts", {})
         tagger.fit(
-            data["tweets"] + data["final"],
+            data["tweets"] + data["train"],
             epochs=args.tweet_epochs,
+            learning_rate=2e-3,
+            seed=0,
+            verbose=2,
             checkpoint_dir=folders["tweets"] / "state",
-            **common,
         )
         tagging.save_encoder(tagger, folders["tweets"])
     return folders
@@ -121,7 +98,7 @@ def pretrained(output, data, data_dir, args):
 def new_tagger(folders, stage, options):
     """A tagger that starts from a stage of pretraining, or from nothing."""
     words, characters = tagging.vocabularies_of(folders["language_model"])
-    tagger = NamedEntityTagger(LABELS, words, characters, **{**FULL, **options})
+    tagger = NamedEntityTagger(LABELS, words, characters, **{**OPTIONS, **options})
     if stage is not None:
         tagging.load_encoder(tagger, folders[stage])
     return tagger
@@ -137,7 +114,6 @@ def read_data(data_dir):
     tweets = examples_from(data_dir / "btc_ner" / "btc.train")
     data["tweets"] = [(tokens, [_renamed(t) for t in tags]) for tokens, tags in tweets]
     data["final"] = data["train"] + data["dev"]
-    data["parts"] = read_conllu(data_dir / "ud_english_ewt" / "en_ewt-ud-train.conllu")
     return data
 
 

@@ -490,10 +490,10 @@ def weights_cut_in_half(folder):
 
 def refused(folder):
     """Loads a folder, and returns the message of the one error allowed."""
-    start = time.perf_counter()
+    start = time.process_time()  # other programs must not make this fail
     with pytest.raises(zoo.PresetError) as caught:
         zoo.load(folder)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     return str(caught.value)
 
 
@@ -734,7 +734,7 @@ def test_nothing_outside_is_touched(make_preset, tmp_path):
         [sys.executable, "-c", WATCH, str(ROOT), str(tmp_path), *map(str, folders)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert process.returncode == 0, process.stderr
     assert process.stdout.splitlines() == ["watched canary bad []"]
@@ -754,7 +754,7 @@ NUMBERS = itertools.count()
 FUZZ = settings(
     max_examples=100,
     derandomize=True,
-    deadline=5000,
+    deadline=10_000,
     database=None,
     suppress_health_check=list(HealthCheck),
 )

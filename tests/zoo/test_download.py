@@ -77,7 +77,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
             if mode == "stall":
-                self.server.hold.wait(5)
+                self.server.hold.wait(10)
         elif mode == "slow":
             for position in range(0, len(body), 20_000):
                 self.wfile.write(body[position : position + 20_000])
@@ -112,7 +112,7 @@ def server():
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(download, "PAUSE", 0.001)
-    monkeypatch.setattr(download, "TIMEOUT", 0.3)
+    monkeypatch.setattr(download, "TIMEOUT", 20)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "ZOO_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
 
@@ -141,7 +141,8 @@ class TestFetchFile:
         half = len(DATA) // 2
         assert fetch("cut", "good") == ["", f"bytes={half}-"]
 
-    def test_stalled_transfer_is_resumed(self, fetch):
+    def test_stalled_transfer_is_resumed(self, fetch, monkeypatch):
+        monkeypatch.setattr(download, "TIMEOUT", 1)
         assert fetch("stall", "good")[1] == f"bytes={len(DATA) // 2}-"
 
     def test_slow_is_not_stalled(self, fetch):
@@ -456,7 +457,7 @@ class TestProcesses:
         server.modes[:] = ["slow"] * 6
         processes = [start() for _ in range(8)]
         for process in processes:
-            output, errors = process.communicate(timeout=60)
+            output, errors = process.communicate(timeout=300)
             assert output == "start\n3\n", errors
         assert len(server.requests) == 6
         assert len(list(published.parent.iterdir())) == 2
@@ -471,7 +472,7 @@ class TestProcesses:
             server.modes[:] = ["stall"] if server.requests else ["good", "stall"]
             seen = half_files()
             process = start()
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while half_files() == seen and time.monotonic() < deadline:
                 time.sleep(0.01)
             process.kill()
@@ -479,7 +480,7 @@ class TestProcesses:
             server.hold.set()
         server.modes.clear()
         done = len(server.requests)
-        output, errors = start().communicate(timeout=60)
+        output, errors = start().communicate(timeout=300)
         assert output == "start\n3\n", errors
         assert server.requests[done][1].startswith("bytes=")
         names = sorted(path.name for path in published.parent.iterdir())

@@ -29,8 +29,8 @@ class CRF(keras.layers.Layer):
     are adjacent. Their logits and tags are not read (tags may be -100 there). A row
     without a valid step has a negative log-likelihood of 0.
 
-    Scores are summed in float32 under every policy but float64. The gradient of the
-    likelihood is its closed form, so it trains under `jit_compile=True`.
+    Scores are summed in float32 under every policy but float64. The likelihood's
+    gradient is its closed form, and trains under `jit_compile=True`.
 
     Args:
         num_tags: Number of tags.
@@ -153,7 +153,7 @@ class CRF(keras.layers.Layer):
         tags = ops.clip(tags, 0, self.num_tags - 1)
         weights = self._weights()
         offsets = path_scores(logits, tags, mask, *weights)
-        cost = log_partition(logits, mask, *weights, offsets=offsets)
+        cost = log_partition(logits, mask, *weights, offsets)
         return ops.where(ops.all(known, axis=0), cost, ops.full_like(cost, np.nan))
 
     def log_partition(self, logits, mask=None):
@@ -167,8 +167,7 @@ class CRF(keras.layers.Layer):
         Masked steps give 0. There is no gradient.
         """
         logits, mask = self._prepare(logits, mask)
-        steps = marginals(logits, mask, *self._weights())
-        return ops.transpose(steps, (1, 0, 2))
+        return ops.transpose(marginals(logits, mask, *self._weights()), (1, 0, 2))
 
     def _prepare(self, logits, mask):
         """Checks and casts, turns time first, and takes up Keras' own mask."""
@@ -178,8 +177,8 @@ class CRF(keras.layers.Layer):
         self._check_shapes(logits, mask)
         if not self.built:
             self.build(logits.shape)
-        logits = ops.cast(ops.convert_to_tensor(logits), self._sum_dtype)
-        logits = ops.transpose(logits, (1, 0, 2))
+        logits = ops.transpose(ops.convert_to_tensor(logits), (1, 0, 2))
+        logits = ops.cast(logits, self._sum_dtype)
         if mask is None:
             return logits, ops.ones_like(logits[:, :, 0])
         mask = ops.cast(ops.convert_to_tensor(mask), "bool")
@@ -212,10 +211,10 @@ class CRF(keras.layers.Layer):
                 "Call it once for each."
             )
         shape = tuple(logits.shape)
-        if len(shape) != 3 or shape[-1] != self.num_tags or shape[1] == 0:
+        if len(shape) != 3 or shape[-1] != self.num_tags or 0 in shape:
             raise ValueError(
                 f"Layer '{self.name}' needs logits of shape (batch, time, "
-                f"{self.num_tags}) with at least one step. Received: {shape}"
+                f"{self.num_tags}), at least one row and step. Received: {shape}"
             )
         for name, other in (("mask", mask), ("tags", tags)):
             if other is None:
@@ -237,11 +236,11 @@ class CRF(keras.layers.Layer):
 
     def _check_values(self, tags):
         if keras.backend.backend() == "tensorflow" and not hasattr(tags, "numpy"):
-            return  # Compiled code has no values.
+            return
         try:
             tags = ops.convert_to_numpy(tags)
-        except TypeError:
-            return  # The same on JAX.
+        except TypeError:  # A tracer of JAX: as above, compiled code has no values.
+            return
         if tags.size and not 0 <= tags.min() <= tags.max() < self.num_tags:
             raise ValueError(
                 f"Tags of layer '{self.name}' must lie in [0, {self.num_tags}) where "
@@ -277,11 +276,11 @@ class CRF(keras.layers.Layer):
 
 def _legal_moves(layer, names, num_tags):
     """Boolean arrays of the legal moves `(tags, tags)` and first tags `(tags,)`."""
-    strings = [n for n in names if isinstance(n, str)]
-    malformed = [
-        n for n in strings if n != "O" and (n[:2] not in ("B-", "I-") or not n[2:])
-    ]
-    if len(strings) != len(names) or malformed or len(set(names)) != len(names):
+    well_formed = all(
+        isinstance(n, str) and (n == "O" or (n[:2] in ("B-", "I-") and n[2:]))
+        for n in names
+    )
+    if not well_formed or len(set(names)) != len(names):
         raise ValueError(
             f"`tag_names` of layer '{layer}' must be different strings 'O', 'B-x' or "
             f"'I-x'; write other schemes as BIO first. Received: {list(names)}"

@@ -88,11 +88,11 @@ def best_path(logits, mask, transitions, start, end):
     logits, transitions, start, end = _constants(logits, transitions, start, end)
 
     def arrive(before):
-        return ops.amax(before[:, :, None] + transitions, axis=1)
+        return ops.max(before[:, :, None] + transitions, axis=1)
 
     zeros = ops.zeros_like(mask)
     messages, last, total = _forward(logits, mask, start, zeros, arrive)
-    score = total + _any_step(mask) * ops.amax(last + end, axis=-1)
+    score = total + _any_step(mask) * ops.max(last + end, axis=-1)
     into = ops.transpose(transitions)
 
     # The best predecessor is found again from the stored messages, for the one tag
@@ -172,7 +172,7 @@ def _forward(logits, mask, start, offsets, arrive):
     def step(state, inputs):
         (before, total), (logit, inside, first, offset) = state, inputs
         score = ops.where(first[:, None] > 0, start, arrive(before)) + logit
-        peak = ops.amax(score, axis=-1)
+        peak = ops.max(score, axis=-1)
         after = ops.where(inside[:, None] > 0, score - peak[:, None], before)
         gained = ops.where(inside > 0, peak, ops.zeros_like(peak))
         return (after, total + (gained - offset)), (after,)
