@@ -190,8 +190,13 @@ def _run_train(args):
         raise ValueError(
             f"no recipe {args.recipe!r}: {hint}`zoo train` lists all {len(RECIPES)}."
         )
+    shell.wake_keras()
     recipe = RECIPES[args.recipe]
-    parser = shell.Parser(prog=f"zoo train {args.recipe}", description=recipe.__doc__)
+    parser = shell.Parser(
+        prog=f"zoo train {args.recipe}",
+        description=recipe.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "--data-dir", required=True, metavar="DIR", help="where the data sets are"
     )

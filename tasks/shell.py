@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import importlib
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -22,6 +23,7 @@ def prepare():
     """Settles what the whole process prints, and how."""
     # TensorFlow's own notes on start are no part of any answer.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a character it lacks must not end a run
             stream.reconfigure(errors="backslashreplace")

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import os
 from pathlib import Path
 
@@ -189,7 +190,7 @@ class BestWeights(keras.callbacks.Callback):
         value = float(self.score())
         if logs is not None:
             logs[self.name] = value
-        if self.best is None or value > self.best:
+        if self.best is None or math.isnan(self.best) or value > self.best:
             self.best, self.best_epoch = value, epoch
             self._weights = self.model.get_weights()
         elif self.patience is not None and epoch - self.best_epoch >= self.patience:

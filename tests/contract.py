@@ -11,23 +11,24 @@ import json
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from tests import fresh
-from tests.backend import BACKEND, differentiate, double, loss_function, numbers
+from tests.backend import differentiate, numbers
+from tests.numeric_contract import NumericContract
+from tests.sequences import BATCH, FEATURES, TIME, UNITS, close, in_order, some_data
 
-BATCH, TIME, FEATURES, UNITS = 5, 6, 3, 4
+__all__ = [
+    "BATCH",
+    "FEATURES",
+    "TIME",
+    "UNITS",
+    "LayerContract",
+    "RecurrentContract",
+    "close",
+    "constructor_options",
+    "some_data",
+]
 BOTH = (False, True)
-FIRST, SECOND = slice(0, 3), slice(3, None)
-
-
-def close(got, wanted, tolerance=1e-5):
-    """Asserts that two arrays, or two lists of them, are equal up to rounding."""
-    if isinstance(wanted, list):
-        for a, b in zip(got, wanted, strict=True):
-            close(a, b, tolerance)
-    else:
-        np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance)
 
 
 def constructor_options(layer_class):
@@ -46,18 +47,6 @@ def constructor_options(layer_class):
             **options,
         }
     return options
-
-
-def some_data(dtype="float32", time=TIME):
-    """Inputs, and a mask with all that easy masks leave out.
-
-    Right padding alone cannot show that a causal layer ignores its mask: here are
-    also left padding, holes, a hole between paddings, and an empty row.
-    """
-    inputs = np.random.default_rng(0).normal(size=(BATCH, time, FEATURES))
-    mask = np.ones((BATCH, max(time, TIME)), "bool")
-    mask[1, 4:] = mask[2, :2] = mask[2, 3] = mask[3, [0, 2, -1]] = mask[4] = False
-    return inputs.astype(dtype), mask[:, :time]
 
 
 # Keras reads TensorFlow's variables in a way that NumPy 2 warns of.
@@ -111,7 +100,7 @@ class LayerContract:
             close(got, wanted, 1e-6)
 
 
-class RecurrentContract(LayerContract):
+class RecurrentContract(LayerContract, NumericContract):
     """What every recurrent layer promises.
 
     Attributes:
@@ -164,9 +153,9 @@ class RecurrentContract(LayerContract):
         inputs, mask = some_data(time=time)
         state = self.state(layer)
         zeros = [np.zeros_like(s) for s in state]
-        for mask, given in ((None, None), (mask, state)):
-            outputs, _, states = self.equation(layer, inputs, mask, given or zeros)
-            close(self.run(layer, inputs, mask, given), [outputs, *states])
+        for valid, given in ((None, None), (mask, state)):
+            outputs, _, states = self.equation(layer, inputs, valid, given or zeros)
+            close(self.run(layer, inputs, valid, given), [outputs, *states])
 
     def test_returns_the_last_output(self):
         layer = self.made(return_sequences=False)
@@ -226,7 +215,7 @@ class RecurrentContract(LayerContract):
         layer, (inputs, _) = self.made(), some_data()
         (wanted,) = self.run(layer, inputs)
         for direction, features, _ in self.parts:
-            past, future = (FIRST, SECOND) if direction == "forward" else (SECOND, FIRST)
+            past, future = in_order(direction)
             other = inputs.copy()
             other[:, future] = 5
             (got,) = self.run(layer, other)
@@ -237,9 +226,8 @@ class RecurrentContract(LayerContract):
         layer, (inputs, mask) = self.made(return_state=True), some_data()
         wanted, *end = self.run(layer, inputs, mask)
         for direction, features, own in self.parts:
-            cuts = (FIRST, SECOND) if direction == "forward" else (SECOND, FIRST)
             state = [np.zeros((BATCH, n), "float32") for n in layer.state_sizes]
-            for cut in cuts:
+            for cut in in_order(direction):
                 outputs, *new = self.run(layer, inputs[:, cut], mask[:, cut], state)
                 close(outputs[..., features], wanted[:, cut, features])
                 state[own] = new[own]
@@ -254,90 +242,6 @@ class RecurrentContract(LayerContract):
         for i, gradient in enumerate(result.state):
             assert np.isfinite(gradient).all()
             assert gradient[:-1].all(), f"state {i} has no gradient"
-
-    @pytest.mark.parametrize(
-        ("policy", "compute", "variable"),
-        [
-            ("mixed_bfloat16", "bfloat16", "float32"),
-            ("bfloat16", "bfloat16", "bfloat16"),
-            ("mixed_float16", "float16", "float32"),
-        ],
-    )
-    def test_half_precision_keeps_states_in_float32(self, policy, compute, variable):
-        layer = self.made(dtype=policy, return_state=True)
-        (inputs, mask), state = some_data(), self.state(layer)
-        outputs, *states = layer(inputs, mask=mask, initial_state=state)
-        dtypes = [keras.backend.standardize_dtype(x.dtype) for x in (outputs, *states)]
-        assert dtypes == [compute] + ["float32"] * len(states)
-        assert {w.dtype for w in layer.weights} == {variable}
-        wanted, _, end = self.equation(layer, inputs, mask, state)
-        close(numbers([outputs, *states]), [wanted, *end], 0.1)
-        for x in states:
-            x, rounded = numbers([x, ops.cast(x, compute)])
-            assert (x != rounded)[:-1].mean() > 0.9, "the state was rounded"
-
-    def test_gradients_in_bfloat16(self):
-        wide, narrow = self.made(), self.made(dtype="mixed_bfloat16")
-        (inputs, mask), state = some_data(), self.state(wide)
-        mode = "eager" if BACKEND == "torch" else "jit"
-        wanted = differentiate(wide, inputs, mask, state).gradients()
-        got = differentiate(narrow, inputs, mask, state, mode=mode).gradients()
-        for a, b in zip(got, wanted, strict=True):
-            assert np.abs(a - b).max() < 0.1 * np.abs(b).max()
-
-    def test_float64(self):
-        with double():
-            layer = self.made(dtype="float64", return_state=True)
-            (inputs, mask), state = some_data("float64"), self.state(layer, "float64")
-            got = self.run(layer, inputs, mask, state)
-            wanted, _, end = self.equation(layer, inputs, mask, state)
-        assert {x.dtype.name for x in got} == {"float64"}
-        close(got, [wanted, *end], 1e-12)
-
-    @pytest.mark.skipif(BACKEND == "torch", reason="no XLA on torch")
-    def test_compiled_equals_eager(self):
-        layer = self.made(return_state=True)
-        (inputs, mask), state = some_data(), self.state(layer)
-        eager = differentiate(layer, inputs, mask, state)
-        compiled = differentiate(layer, inputs, mask, state, mode="jit")
-        close(compiled.outputs, eager.outputs)
-        close(compiled.gradients(), eager.gradients(), 1e-4)
-
-    @pytest.mark.skipif(BACKEND != "tensorflow", reason="other shapes are known")
-    @pytest.mark.parametrize("training", BOTH)
-    def test_graph_with_unknown_sizes(self, training):
-        layer = self.made(return_state=True, seed=3)
-        (inputs, mask), state = some_data(), self.state(layer)
-        seeds = [v.numpy() for v in layer.non_trainable_variables]
-        eager = differentiate(layer, inputs, mask, state, training)
-        for variable, value in zip(layer.non_trainable_variables, seeds, strict=True):
-            variable.assign(value)
-        graph = differentiate(layer, inputs, mask, state, training, mode="graph")
-        close(graph.outputs, eager.outputs)
-        close(graph.gradients(), eager.gradients(), 1e-4)
-
-    @pytest.mark.parametrize("training", BOTH)
-    def test_gradient_equals_finite_differences(self, training):
-        with double():
-            layer = self.made(dtype="float64", return_state=True, seed=3)
-            (inputs, mask), state = some_data("float64"), self.state(layer, "float64")
-            function = loss_function(layer, mask, training)
-            weights = [ops.convert_to_numpy(w) for w in layer.trainable_variables]
-            values = [*weights, inputs, *state]
-            found = differentiate(layer, inputs, mask, state, training).gradients()
-
-            def at(i, change):
-                args = [*values]
-                args[i] = args[i] + change
-                n = len(weights)
-                return function(args[:n], args[n], args[n + 1 :])
-
-            rng, step = np.random.default_rng(4), 1e-5
-            for i, (value, gradient) in enumerate(zip(values, found, strict=True)):
-                assert gradient.any(), "a gradient is cut off"
-                way = rng.normal(size=value.shape)
-                slope = (at(i, step * way) - at(i, -step * way)) / (2 * step)
-                np.testing.assert_allclose((gradient * way).sum(), slope, 1e-6, 1e-8)
 
     def test_training_is_random_and_reproducible(self):
         inputs, _ = some_data()
@@ -413,16 +317,6 @@ class RecurrentContract(LayerContract):
         with pytest.raises(ValueError) as error:
             self.run(layer, *wrong[case])
         assert any(f"'{name}'" in str(error.value) for name in names)
-
-    def test_long_and_extreme_inputs_stay_finite(self):
-        layer = self.made(return_state=True)
-        inputs, mask = some_data(time=2000)
-        inputs = 1e4 * inputs
-        mode = "eager" if BACKEND == "torch" else "jit"
-        result = differentiate(layer, inputs, mask, self.state(layer), mode=mode)
-        for x in [*result.outputs, *result.gradients()]:
-            assert np.isfinite(x).all()
-        assert np.abs(result.outputs[0]).max() > 0.5
 
     def test_fit_learns_to_remember(self):
         # What the first step read shows is asked for after twenty steps of noise.

@@ -7,9 +7,8 @@ from multiprocessing import get_context
 
 import numpy as np
 
-# Planted faults put themselves here: the fresh process must be as faulty as this.
-prepare = None
 _pool = None
+_prepare = ()
 
 
 def repeat(folder):
@@ -25,8 +24,18 @@ def repeat(folder):
     global _pool
     if _pool is None:
         # One process for all tests, as starting Keras takes seconds.
-        _pool = ProcessPoolExecutor(1, get_context("spawn"), prepare)
+        function, *arguments = _prepare or (None,)
+        context = get_context("spawn")
+        _pool = ProcessPoolExecutor(1, context, function, tuple(arguments))
     return _pool.submit(_repeat, str(folder)).result(timeout=300)
+
+
+def restart(*prepare):
+    """Lets the process go; the next one first calls a function with arguments."""
+    global _pool, _prepare
+    if _pool is not None:
+        _pool.shutdown()
+    _pool, _prepare = None, prepare
 
 
 def _repeat(folder):

@@ -13,8 +13,6 @@ is Reuters', for research only, and so is this model.
 from collections import Counter
 from pathlib import Path
 
-import keras
-
 from tasks.data.ner import examples_from
 from tasks.data.vocabulary import Vocabulary
 from tasks.data.words import normalize
@@ -35,9 +33,9 @@ VARIANTS = {
     "no pretraining, no characters": (None, {"char_encoder": None}),
 }
 EXAMPLES = [
-    "EU rejects German call to boycott British lamb .".split(),
-    "Ada Lovelace was born in London .".split(),
-    "SOCCER - JAPAN GET LUCKY WIN , CHINA IN SURPRISE DEFEAT .".split(),
+    "EU rejects German call to boycott British lamb.",
+    "Ada Lovelace was born in London.",
+    "SOCCER - JAPAN GET LUCKY WIN, CHINA IN SURPRISE DEFEAT.",
 ]
 
 
@@ -100,11 +98,6 @@ def train_one(folders, stage, options, seed, data, args, folder):
 
 def finish(output, runs, data, args):
     """Writes the first seed's tagger as a preset, with its card."""
-    import zoo
-
-    tagger = zoo.load(output / "runs" / "full" / str(args.seeds[0]) / "preset")
-    tagger.show_examples(EXAMPLES)
-    baseline = tagging.frequent_tag_baseline(data["train"], data["test"])
     front = {
         "architecture": "bidirectional ZoneoutLSTM over words, characters and "
         "word shapes, CRF",
@@ -115,13 +108,16 @@ def finish(output, runs, data, args):
         "(WNUT-17, Broad Twitter), PDDL (GloVe)",
         "licence": "research use only",
         "intended_use": "research on, and teaching of, entities in English news",
-        "baseline": {k: round(v, 4) for k, v in baseline.items()},
-        "command": f"zoo train {NAME} --data-dir DIR",
         "limits": "English news of 1996; other text is tagged worse",
     }
-    body = Path(__file__).with_name("conll2003.md").read_text("utf-8")
-    card = tagging.make_card(NAME, tagger, runs, "full", front=front, body=body)
-    tagger.save(output / NAME, card=card, float16=True)
-    keras.backend.clear_session()
-    saved = zoo.load(output / NAME).evaluate(data["test"])
-    print(f"{output / NAME}: f1 {saved['f1']:.4f} after saving in half precision")
+    tagging.publish(
+        NAME,
+        output,
+        runs,
+        args.seeds[0],
+        EXAMPLES,
+        data["train"],
+        data["test"],
+        front,
+        Path(__file__).with_name("conll2003.md"),
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+import zoo
 from tasks.data.tags import to_bio
 from tasks.data.vocabulary import Vocabulary
 from tasks.metrics.entities import entity_scores, surface_f1
@@ -129,6 +130,17 @@ def frequent_tag_baseline(train, test):
     }
 
 
+def scores_by_shift(tagger, examples, shifts):
+    """F1 on some examples with each shift of the tag `"O"`, see `balance`."""
+    scores, applied = [], 0.0
+    for shift in shifts:
+        tagger.balance(examples, [shift - applied])
+        applied = shift
+        scores.append(tagger.evaluate(examples)["f1"])
+    tagger.balance(examples, [-applied])
+    return scores
+
+
 class Runs:
     """Results of runs, one JSON file; a run that is in it is not done again.
 
@@ -212,30 +224,44 @@ def hardware():
     )
 
 
-def make_card(name, task, runs, chosen, *, front, body):
-    """The card of a trained tagger, every figure from the runs.
+def publish(name, output, runs, seed, examples, train, test, front, body):
+    """Saves the tagger of one seed as a preset, with a card that holds all results.
 
     Args:
-        name: Name of the model.
-        task: The tagger.
-        runs: `Runs`, with the results of the chosen variant over all seeds.
-        chosen: Name of the variant that is shipped.
-        front: Dict of more front matter.
-        body: Markdown text; `{table}` is where the table of variants goes.
+        name: Name of the model, and of the folder inside of `output`.
+        output: Folder of the recipe's run, with the tagger of each seed.
+        runs: `Runs`; the variant `"full"` is the one to publish.
+        seed: Which seed's tagger.
+        examples: Inputs whose answers are saved along.
+        train, test: Examples, for the baseline and a last check.
+        front: Dict of front matter that the results do not give.
+        body: Path of the card's text; `{table}` is where the results go.
+
+    Returns:
+        The folder.
     """
-    summary = runs.summary(chosen)
-    metrics = {
-        k: summary[k]
-        for k in ("f1", "precision", "recall", "surface_f1")
-        if k in summary
-    }
+    tagger = zoo.load(runs.folder / "full" / str(seed) / "preset")
+    tagger.show_examples(examples)
+    baseline = frequent_tag_baseline(train, test)
     data = {
         "name": name,
-        "task": task.task,
-        "metrics": metrics,
-        "parameters": int(task.model.count_params()),
+        "task": tagger.task,
+        "metrics": runs.summary("full"),
+        "baseline": {k: round(v, 4) for k, v in baseline.items()},
+        "parameters": int(tagger.model.count_params()),
+        "size_bytes": 0,
+        "command": f"zoo train {name} --data-dir DIR",
         "hardware": hardware(),
         "seconds": int(sum(r["seconds"] for r in runs.results.values())),
         **front,
     }
-    return Card.build(data, body.replace("{table}", table(runs)))
+    text = body.read_text("utf-8").replace("{table}", table(runs))
+    folder = Path(output) / name
+    # Twice: the size is known once the folder is there.
+    for _ in range(2):
+        tagger.save(folder, card=Card.build(data, text), float16=True)
+        sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
+        data["size_bytes"] = sum(sizes)
+    saved = zoo.load(folder).evaluate(test)["f1"]
+    print(f"{folder}: f1 {saved:.4f} in half precision, {data['size_bytes']} bytes")
+    return folder

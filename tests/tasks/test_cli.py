@@ -105,8 +105,7 @@ def python(*arguments, **options):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
-        **options,
+        **{"timeout": 60, **options},
     )
 
 
@@ -384,6 +383,23 @@ def test_interrupt_is_130(monkeypatch, capsys):
     monkeypatch.setattr(zoo, "card", card)
     assert cli.main(["predict", "ner", "text"]) == 130
     assert_one_line(capsys, "stopped")
+
+
+def test_keras_wakes_without_a_word():
+    code = (
+        "shell.prepare(); shell.wake_keras(); import keras; print(keras.ops.ones(()))"
+    )
+    run = python("-c", f"from tasks import shell; {code}", timeout=120)
+    assert run.returncode == 0
+    assert run.stderr == ""
+
+
+def test_keras_that_does_not_wake_tells_why():
+    code = (
+        "sys.modules['keras.src'] = None; shell.run(lambda args: shell.wake_keras(), 0)"
+    )
+    run = python("-c", f"import sys; from tasks import shell; {code}")
+    assert run.stderr.startswith("zoo: ") and "keras" in run.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes break otherwise there")

@@ -108,13 +108,6 @@ class TestCharacterEncoder:
             run(loaded, some_words()), run(model, some_words()), atol=1e-6
         )
 
-    def test_no_rows_and_no_words(self, kind):
-        for shape in ((0, 3, 7), (2, 0, 7)):
-            assert run(make(kind), np.zeros(shape, "int32")).shape == (
-                *shape[:2],
-                UNITS,
-            )
-
 
 def test_the_convolution_is_the_one_of_keras():
     layer, words = make("cnn"), some_words()[:, :1]

@@ -85,6 +85,14 @@ def trained():
     return tagger
 
 
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory):
+    start = make().save(tmp_path_factory.mktemp("ner") / "start")
+    tagger = zoo.load(start)
+    tagger.fit(TRAIN, **{**TRAINING, "epochs": 1})
+    return start, tagger
+
+
 def with_offsets(tokens, tags):
     """The same sentence as a text with entities at characters."""
     text, entities, position = " ".join(tokens), [], 0
@@ -112,7 +120,7 @@ class TestNamedEntityTagger(TextInputs, TaskContract):
     score, enough = "f1", 0.9
     training = TRAINING
     new_head, head = {"labels": ["DRUG", "DOSE", "ROUTE"]}, HEAD
-    trained_forms = ("texts with offsets", "a dataset")
+    trained_form = "a dataset"
 
     def make(self, **options):
         return make(**options)
@@ -156,7 +164,7 @@ class TestNamedEntityTagger(TextInputs, TaskContract):
         for entity in result.entities:
             assert text[entity.start : entity.end] == entity.text
             assert entity.label in LABELS
-        assert all(0 <= score <= 1.001 for score in result.scores)
+        assert all(0 <= score <= 1 for score in result.scores)
 
 
 def test_tokens_are_tagged_as_their_text_is(trained):
@@ -197,7 +205,7 @@ def test_lines_are_read_on_their_own(trained):
 def test_unknown_words_get_scores(trained):
     result = trained.predict("zxqv wvkj pqqz")
     assert len(result.scores) == 3
-    assert all(0 < score <= 1.001 for score in result.scores)
+    assert all(0 < score <= 1 for score in result.scores)
 
 
 def test_evaluate_names_the_scores_of_the_field(trained):
@@ -253,16 +261,17 @@ def test_the_best_epoch_is_kept(monkeypatch):
         np.testing.assert_array_equal(got, best)
 
 
-def test_a_finished_run_is_not_done_again(tmp_path):
-    start = make().save(tmp_path / "start")
+def test_a_finished_run_is_not_done_again(one_epoch, tmp_path):
     arguments = {**TRAINING, "epochs": 2, "checkpoint_dir": tmp_path / "state"}
-    first, second = zoo.load(start), zoo.load(start)
+    first, second = zoo.load(one_epoch[0]), zoo.load(one_epoch[0])
     wanted = first.fit(TRAIN, HELD_OUT, **arguments).history
     steps = Steps()
     got = second.fit(TRAIN, HELD_OUT, **arguments, callbacks=[steps]).history
     assert steps.count == 0
     assert got == wanted
     assert_same_weights(second, first)
+    with pytest.raises(ValueError, match="another run: `data`"):
+        second.fit([*TRAIN[:-1], HELD_OUT[0]], HELD_OUT, **arguments)
 
 
 class Steps(keras.callbacks.Callback):
@@ -270,13 +279,6 @@ class Steps(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.count += 1
-
-
-def test_a_run_is_not_taken_up_with_other_data(tmp_path):
-    arguments = {**TRAINING, "epochs": 1, "checkpoint_dir": tmp_path / "state"}
-    make().fit(TRAIN, **arguments)
-    with pytest.raises(ValueError, match="another run: `data`"):
-        make().fit([*TRAIN[:-1], HELD_OUT[0]], **arguments)
 
 
 @pytest.mark.parametrize(
@@ -333,6 +335,27 @@ def test_examples_are_saved_with_their_answers(tmp_path):
     preset = zoo.preset.read_preset(tagger.save(tmp_path / "saved"))
     wanted = tagger.predict("Ada lives in Rio").to_dict()
     assert_alike(preset.examples, [wanted])
+
+
+def bias_of(tagger):
+    return tagger.model.get_layer("logits").get_weights()[1]
+
+
+def test_balance_moves_the_score_of_outside_alone():
+    tagger = make()
+    before = bias_of(tagger)
+    assert tagger.balance(HELD_OUT, [-1.5]) == -1.5
+    np.testing.assert_allclose(bias_of(tagger) - before, [-1.5, 0, 0, 0, 0], atol=1e-6)
+
+
+def test_balance_takes_the_best_shift(monkeypatch):
+    tagger = make()
+    before = bias_of(tagger)[0]
+    monkeypatch.setattr(
+        tagger, "evaluate", lambda _: {"f1": -abs(bias_of(tagger)[0] - before + 1)}
+    )
+    assert tagger.balance(HELD_OUT, [0.0, -0.5, -1.0, -2.0]) == -1.0
+    assert bias_of(tagger)[0] == pytest.approx(before - 1.0)
 
 
 def test_export_says_what_numbers_mean(trained, tmp_path):

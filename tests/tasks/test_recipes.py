@@ -7,9 +7,11 @@ import keras
 import numpy as np
 import pytest
 
+import zoo
 from tasks.data.vocabulary import Vocabulary
 from tasks.ner import NamedEntityTagger
 from tasks.recipes import RECIPES, pretrain, tagging
+from zoo.preset import read_preset
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
@@ -125,17 +127,38 @@ class TestRuns:
         assert lines[0] == "| Variant | f1 | precision | recall | seeds |"
         assert lines[3] == "| no CRF | 50.0 ± 0.0 | 25.0 ± 0.0 | 75.0 ± 0.0 | 1 |"
 
-    def test_the_card_takes_its_figures_from_the_runs(self, tmp_path):
-        runs, task = tagging.Runs(tmp_path), make_tagger()
-        scores = {"f1": 0.5, "precision": 0.25, "recall": 0.75}
-        runs.run("full", 1, lambda *_: dict(scores))
-        card = tagging.make_card(
-            "a.b", task, runs, "full", front={"language": "en"}, body="# A\n{table}"
-        )
-        assert card.data["metrics"]["f1"]["mean"] == 0.5
-        assert card.data["parameters"] == task.model.count_params()
-        assert card.data["language"] == "en"
-        assert "| full | 50.0" in card.body
+
+def test_a_published_tagger_shows_the_results_of_all_seeds(tmp_path):
+    def train(folder, seed):
+        make_tagger().save(folder / "preset")
+        return {"f1": seed / 4, "precision": 0.25, "recall": 0.75, "surface_f1": 0.5}
+
+    runs = tagging.Runs(tmp_path / "runs")
+    runs.run("full", 1, train)
+    runs.run("full", 2, train)
+    (tmp_path / "body.md").write_text("# A tagger\n\n{table}\n")
+    data = [(["ada", "sees"], ["B-PER", "O"])]
+    folder = tagging.publish(
+        "ner.toy",
+        tmp_path / "out",
+        runs,
+        1,
+        ["ada sees alan"],
+        data,
+        data,
+        {"language": "en"},
+        tmp_path / "body.md",
+    )
+    card, task = zoo.card(folder), zoo.load(folder)
+    assert card.data["metrics"]["f1"]["values"] == [0.25, 0.5]
+    assert card.data["baseline"]["f1"] == 1.0
+    assert card.data["parameters"] == task.model.count_params()
+    assert card.data["language"] == "en"
+    assert "| full | 37.5 ± 17.7" in card.body
+    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+    assert card.data["size_bytes"] == pytest.approx(sum(sizes), abs=50)
+    (example,) = read_preset(folder).examples
+    assert example["tokens"] == task.predict("ada sees alan").to_dict()["tokens"]
 
 
 def make_tagger(

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -88,6 +90,27 @@ def damage(path, place, bit=1):
     path.write_bytes(data)
 
 
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    """A folder with the states of a run of three epochs; copy it."""
+    folder = tmp_path_factory.mktemp("three")
+    train(make(), folder, epochs=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def second():
+    """The state after two epochs."""
+    model = make()
+    train(model, epochs=2)
+    return state(model)
+
+
+@pytest.fixture
+def states(three, tmp_path):
+    return pathlib.Path(shutil.copytree(three, tmp_path / "states"))
+
+
 class TestResume:
     @pytest.mark.parametrize("done", [1, 2, 3])
     def test_goes_on_as_if_nothing_had_been(self, tmp_path, done):
@@ -114,57 +137,49 @@ class TestResume:
     def test_an_empty_folder_is_a_fresh_start(self, tmp_path):
         assert Resume(tmp_path / "new").restore(make()) == 0
 
-    def test_a_half_written_file_is_no_state(self, tmp_path):
-        train(make(), tmp_path, epochs=1)
-        (tmp_path / "000002.partial").write_bytes(b"half")
-        assert Resume(tmp_path).restore(make()) == 1
+    def test_a_half_written_file_is_no_state(self, states):
+        (states / "000004.partial").write_bytes(b"half")
+        assert Resume(states).restore(make()) == 3
 
-    @pytest.mark.parametrize("part", np.linspace(0, 0.999, 30))
-    def test_a_flipped_bit_falls_back(self, tmp_path, part, capsys):
-        train(make(), tmp_path, epochs=3)
-        newest = tmp_path / "000003.checkpoint"
+    @pytest.mark.parametrize("part", np.linspace(0, 0.999, 30).round(3))
+    def test_a_flipped_bit_falls_back(self, states, second, part, capsys):
+        newest = states / "000003.checkpoint"
         damage(newest, int(part * newest.stat().st_size))
-        model, wanted = make(), make()
-        assert Resume(tmp_path).restore(model) == 2
-        train(wanted, epochs=2)
-        assert_equal(state(model), state(wanted))
+        model = make()
+        assert Resume(states).restore(model) == 2
+        assert_equal(state(model), second)
         assert f"{newest} is damaged" in capsys.readouterr().out
 
     @pytest.mark.parametrize("content", [b"", b"{}", b"\n", b"\n\n", b"PK\x03\x04"])
-    def test_a_foreign_file_falls_back(self, tmp_path, content):
-        train(make(), tmp_path, epochs=2)
-        (tmp_path / "000002.checkpoint").write_bytes(content)
-        assert Resume(tmp_path).restore(make()) == 1
+    def test_a_foreign_file_falls_back(self, states, content):
+        (states / "000003.checkpoint").write_bytes(content)
+        assert Resume(states).restore(make()) == 2
 
     @pytest.mark.parametrize("part", [0.01, 0.5, 0.999])
-    def test_a_cut_file_falls_back(self, tmp_path, part):
-        train(make(), tmp_path, epochs=2)
-        newest = tmp_path / "000002.checkpoint"
+    def test_a_cut_file_falls_back(self, states, part):
+        newest = states / "000003.checkpoint"
         data = newest.read_bytes()
         newest.write_bytes(data[: int(part * len(data))])
-        assert Resume(tmp_path).restore(make()) == 1
+        assert Resume(states).restore(make()) == 2
 
-    def test_a_run_after_falling_back_ends_alike(self, tmp_path):
+    def test_a_run_after_falling_back_ends_alike(self, states):
         straight, resumed = make(), make()
         train(straight)
-        train(make(), tmp_path, epochs=3)
-        damage(tmp_path / "000003.checkpoint", -1)
-        train(resumed, tmp_path)
+        damage(states / "000003.checkpoint", -1)
+        train(resumed, states)
         assert_equal(state(resumed), state(straight))
 
-    def test_damage_everywhere_is_an_error(self, tmp_path):
-        train(make(), tmp_path, epochs=2)
-        for path in tmp_path.iterdir():
+    def test_damage_everywhere_is_an_error(self, states):
+        for path in states.iterdir():
             damage(path, -1)
         with pytest.raises(ValueError, match="No state in .* is sound. Remove"):
-            Resume(tmp_path).restore(make())
+            Resume(states).restore(make())
 
-    def test_another_model_is_refused_whole(self, tmp_path):
-        train(make(), tmp_path, epochs=1)
+    def test_another_model_is_refused_whole(self, states):
         other = make(units=5)
         before = [keras.ops.convert_to_numpy(v) for v in other.variables]
         with pytest.raises(ValueError, match="another size.*folder of its own"):
-            Resume(tmp_path).restore(other)
+            Resume(states).restore(other)
         after = [keras.ops.convert_to_numpy(v) for v in other.variables]
         assert_equal(after, before)
 
@@ -205,9 +220,8 @@ class TestResume:
         assert resume.restore(make()) == 3
         assert resume.stopped
 
-    def test_knows_a_run_that_has_not_stopped(self, tmp_path):
-        train(make(), tmp_path, epochs=2)
-        resume = Resume(tmp_path)
+    def test_knows_a_run_that_has_not_stopped(self, states):
+        resume = Resume(states)
         resume.restore(make())
         assert not resume.stopped
 

@@ -80,8 +80,10 @@ class Bidirectional(keras.layers.Layer):
         return self.forward_layer.state_sizes + self.backward_layer.state_sizes
 
     def build(self, input_shape):
-        self.forward_layer.build(input_shape)
-        self.backward_layer.build(input_shape)
+        for layer in (self.forward_layer, self.backward_layer):
+            # A layer that comes from a file is already built.
+            if not layer.built:
+                layer.build(input_shape)
         self.built = True
 
     def call(self, inputs, mask=None, initial_state=None, training=None):

@@ -25,9 +25,8 @@ class CRF(keras.layers.Layer):
     with logits $x$, and as weights the `transitions` $A$ (from, to), `start` $a$ and
     `end` $b$. Decoding is $\arg\max_y s(y)$, by Viterbi's algorithm.
 
-    Masked steps do not belong to the chain, in any pattern: the neighbours of a hole
-    are adjacent. Their logits and tags are not read (tags may be -100 there). A row
-    without a valid step has a negative log-likelihood of 0.
+    Masked steps, in any pattern, are not in the chain: the neighbours of a hole are
+    adjacent. Logits and tags there are not read. An empty row's likelihood is 1.
 
     Scores are summed in float32 under every policy but float64. The likelihood's
     gradient is its closed form, and trains under `jit_compile=True`.
@@ -39,12 +38,12 @@ class CRF(keras.layers.Layer):
         constrain_likelihood: Whether that also holds for the likelihood and the
             marginals. Given tags that break the rule then cost a million each.
         use_boundaries: Whether to learn scores for the first and the last tag.
-        transition_initializer: Initialiser of all weights.
-        transition_regularizer: Regulariser of the transitions.
+        transition_initializer, transition_regularizer: Initialiser of all weights, and
+            regulariser of the transitions.
         **kwargs: `name`, `dtype` and `trainable`.
 
     Call arguments:
-        logits: `(batch, time, num_tags)`, scores of the tags without softmax.
+        logits: `(batch, time, num_tags)`, scores of the tags, no softmax.
         tags: Integers `(batch, time)`, the true tags, or `None` to decode.
         mask: Boolean `(batch, time)`, true for valid steps; `None` if all are valid.
         marginals: Whether to return the tags' probabilities instead of decoding.

@@ -78,7 +78,9 @@ class Stack(keras.layers.Layer):
 
     def build(self, input_shape):
         for layer in self.layers:
-            layer.build(input_shape)
+            # A layer that comes from a file is already built.
+            if not layer.built:
+                layer.build(input_shape)
             input_shape = (*input_shape[:-1], layer.units)
         self.built = True
 

@@ -4,7 +4,9 @@ import keras
 from keras import initializers, ops, regularizers
 
 from zoo.layers.recurrent import Recurrent, check_rate
-from zoo.ops.lstm import lstm, normalize, zoneout_mask
+from zoo.ops.lstm import lstm
+from zoo.ops.normalization import normalize
+from zoo.ops.zoneout import zoneout_mask
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -163,17 +165,15 @@ class ZoneoutLSTM(Recurrent):
         if training and self.recurrent_dropout:
             dropped = self._dropout_mask(self.recurrent_dropout, batch, self.units)
             dropped = ops.cast(dropped, self.state_dtype)
-        hold_h = hold_c = None if mask is None else ops.expand_dims(~mask, -1)
+        hold_h = hold_c = None if mask is None else ops.expand_dims(~mask, 1)
         rates = (self.zoneout_h, self.zoneout_c)
         if training:
-            shape = (time, batch, self.units)
+            shape = (time, self.units, batch)
             hold_h = self._hold(rates[0], shape, hold_h)
             hold_c = self._hold(rates[1], shape, hold_c)
             rates = (0.0, 0.0)
-        half = self.compute_dtype in ("bfloat16", "float16")
         h, c = lstm(
-            self._project(inputs),
-            self._weight(self.recurrent_kernel),
+            *self._operands(inputs),
             h0,
             c0,
             hold_h=hold_h,
@@ -183,21 +183,36 @@ class ZoneoutLSTM(Recurrent):
             recurrent_mask=dropped,
             norm=self._norm(),
             reverse=self.reverse,
-            compute_dtype=self.compute_dtype if half else None,
+            compute_dtype=self.compute_dtype if self._half else None,
         )
         return h, (h[0 if self.reverse else -1], c)
 
+    def _operands(self, inputs):
+        """Inputs, kernel and bias as `lstm` takes them."""
+        recurrent = self._weight(self.recurrent_kernel)
+        if self.layer_norm:
+            return None, recurrent, self._project(inputs)
+        kernel = ops.concatenate([self._weight(self.kernel), recurrent], 0)
+        if self.bias is None:
+            bias = ops.zeros((4 * self.units,), self.state_dtype)
+        else:
+            bias = self._weight(self.bias)
+        return ops.cast(inputs, self.state_dtype), kernel, bias
+
     def _project(self, inputs):
-        """Inputs times kernel, for all steps at once: `(time, batch, 4 * units)`."""
+        """Normalised products of inputs and kernel, with bias, for all steps."""
         time, batch, features = ops.shape(inputs)
         flat = ops.reshape(inputs, (-1, features))
         z = flat @ ops.cast(self.kernel, self.compute_dtype)
         z = ops.cast(z, self.state_dtype)
-        if self.layer_norm:
-            z = normalize(z)[0] * self._weight(self.input_gain)
+        z = normalize(z)[0] * self._weight(self.input_gain)
         if self.bias is not None:
             z = z + self._weight(self.bias)
         return ops.reshape(z, (time, batch, 4 * self.units))
+
+    @property
+    def _half(self):
+        return self.compute_dtype in ("bfloat16", "float16")
 
     def _norm(self):
         if not self.layer_norm:

@@ -1,22 +1,38 @@
 """The LSTM with zoneout, masks and layer normalisation, with its adjoint by hand.
 
 Automatic differentiation of a loop saves every intermediate of every step and
-multiplies weight gradients step by step. The adjoint here keeps only the gates, and
-computes the gradients of all weights in one matrix product after the loop.
+multiplies weight gradients step by step. The adjoint here keeps only gates and cell
+states, and computes the gradients of weights and inputs in bulk after the loop.
+
+Inside of the loops everything lies units first, `(units, batch)`: a product of the
+weights with few columns is what XLA multiplies fastest on a CPU, and gates are then
+contiguous blocks of rows.
 """
+
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
+from zoo.ops.normalization import normalize, normalize_adjoint
 from zoo.ops.scan import custom_gradient, time_scan
+from zoo.ops.zoneout import mix, unmix
 
-EPSILON = 1e-5
+
+class Options(NamedTuple):
+    """What `lstm` needs beyond tensors that have a gradient."""
+
+    holds: tuple
+    rates: tuple
+    reverse: bool
+    compute_dtype: str | None
 
 
 def lstm(
-    z,
-    recurrent_kernel,
+    inputs,
+    kernel,
+    bias,
     h0,
     c0,
     *,
@@ -29,11 +45,11 @@ def lstm(
     reverse=False,
     compute_dtype=None,
 ):
-    r"""Runs an LSTM over projected inputs, time first.
+    r"""Runs an LSTM, time first.
 
     For each step, with $\tilde h = r \odot h_{t-1}$ (recurrent dropout):
 
-        i, f, g, o = sigma, sigma, tanh, sigma (z_t + h~ U)
+        i, f, g, o = sigma, sigma, tanh, sigma ([x_t; h~] K + b)
         c~ = f * c[t-1] + i * g
         h~ = o * tanh(c~)
         c[t], h[t] = the mixture of c[t-1] with c~, and of h[t-1] with h~
@@ -44,11 +60,13 @@ def lstm(
     expectation and `hold` marks only the masked steps.
 
     Args:
-        z: Projected inputs with bias, `(time, batch, 4 * units)`; gates in Keras'
-            order: input, forget, candidate, output.
-        recurrent_kernel: `(units, 4 * units)`.
+        inputs: `(time, batch, features)`, or `None` if `bias` has all of them.
+        kernel: `(features + units, 4 * units)`: rows of the inputs, then of the
+            state; gates in Keras' order: input, forget, candidate, output.
+        bias: `(4 * units,)`, or one for each step, `(time, batch, 4 * units)`:
+            inputs that were multiplied before.
         h0, c0: Initial states, `(batch, units)`.
-        hold_h, hold_c: Boolean `(time, batch, units)` or `(time, batch, 1)`, true
+        hold_h, hold_c: Boolean `(time, units, batch)` or `(time, 1, batch)`, true
             where a state keeps its old value. `None` holds nothing.
         rate_h, rate_c: Numbers in [0, 1], the part of the old value that is mixed in
             where it is not held.
@@ -56,114 +74,130 @@ def lstm(
             the recurrent product.
         norm: `None`, or `(recurrent_gain, cell_gain, cell_bias)` for the layer
             normalisation of Ba et al. (2016); shapes `(4 * units,)`, `(units,)`,
-            `(units,)`. That of the input product is the caller's.
+            `(units,)`. It takes products of inputs as `bias`.
         reverse: Whether to run backwards in time.
-        compute_dtype: dtype of the recurrent products; states and sums keep the
-            dtype of `h0`.
+        compute_dtype: dtype of the products; states and sums keep that of `h0`.
 
     Returns:
         States `h` for all steps `(time, batch, units)` and the final `c`
         `(batch, units)`. The final `h` is the last (with `reverse`, the first) step.
     """
-    options = dict(
+    options = Options(
         holds=(hold_h, hold_c),
         rates=(float(rate_h), float(rate_c)),
         reverse=reverse,
         compute_dtype=compute_dtype,
     )
-    if recurrent_mask is None and norm is None:
-        return custom_gradient(
-            lambda z, u, h, c: _lstm(z, u, h, c, None, None, **options)
-        )(z, recurrent_kernel, h0, c0)
-    if norm is None:
-        return custom_gradient(
-            lambda z, u, h, c, r: _lstm(z, u, h, c, r, None, **options)
-        )(z, recurrent_kernel, h0, c0, recurrent_mask)
-    if recurrent_mask is None:
-        recurrent_mask = ops.ones_like(h0)
-    return custom_gradient(
-        lambda z, u, h, c, r, *n: _lstm(z, u, h, c, r, n, **options)
-    )(z, recurrent_kernel, h0, c0, recurrent_mask, *norm)
+    tensors = {
+        "inputs": None if inputs is None else ops.transpose(inputs, (0, 2, 1)),
+        "kernel": kernel,
+        "bias": _columns(bias),
+        "h0": ops.transpose(h0),
+        "c0": ops.transpose(c0),
+        "dropped": None if recurrent_mask is None else ops.transpose(recurrent_mask),
+    }
+    if norm is not None:
+        names = ("recurrent_gain", "cell_gain", "cell_bias")
+        tensors.update(zip(names, map(_columns, norm), strict=True))
+    # `custom_gradient` takes tensors alone: without those that are not there.
+    names = [name for name, tensor in tensors.items() if tensor is not None]
+    absent = dict.fromkeys(tensors)
+
+    def run(*values):
+        given = {**absent, **dict(zip(names, values, strict=True))}
+        outputs, saved = _forward(given, options)
+
+        def gradient(upstream):
+            gradients = _adjoint(upstream, saved, given, options)
+            return tuple(gradients[name] for name in names)
+
+        return outputs, gradient
+
+    h, c = custom_gradient(run)(*(tensors[name] for name in names))
+    return ops.transpose(h, (0, 2, 1)), ops.transpose(c)
 
 
-def _lstm(z, kernel, h0, c0, dropped, norm, **options):
-    """Forward pass and adjoint, in the form `custom_gradient` wants."""
-    steps, saved = _forward(z, kernel, h0, c0, dropped, norm, **options)
-
-    def gradient(upstream):
-        return _adjoint(upstream, saved, kernel, h0, c0, dropped, norm, **options)
-
-    return steps, gradient
+def _columns(x):
+    """Turns units first: `(units,)` to `(units, 1)`, or for each step."""
+    if len(x.shape) == 1:
+        return ops.expand_dims(x, -1)
+    return ops.transpose(x, (0, 2, 1))
 
 
-def _forward(z, kernel, h0, c0, dropped, norm, holds, rates, reverse, compute_dtype):
-    batch, units = ops.shape(h0)
-    dtype = h0.dtype
+def _forward(given, options):
+    inputs, bias, h0 = given["inputs"], given["bias"], given["h0"]
+    (units, batch), dtype = ops.shape(h0), h0.dtype
     scale, offset = _one_tanh(units, dtype)
-    product = _product(kernel, dtype, compute_dtype)
+    normed = "cell_gain" in given
+    # The scale of the one tanh goes into what is multiplied, outside of the loop.
+    inner = given["recurrent_gain"] * scale if normed else None
+    weights = ops.transpose(given["kernel"])
+    product = _product(weights if normed else weights * scale, options, dtype)
+    constant = None
+    if len(bias.shape) == 2:
+        constant, bias = bias * scale, None
 
-    def step(state, inputs):
+    def step(state, stream):
         h, c = state
-        z, hold_h, hold_c = inputs
-        extra = ()
-        u = product(h if dropped is None else h * dropped)
-        if norm is not None:
-            u, inverse_u = normalize(u)
-            extra = (u, inverse_u)
-            u = u * norm[0]
-        gates = ops.tanh((z + u) * scale) * scale + offset
-        i, f, g, o = ops.split(gates, 4, -1)
+        x, z, *holds = stream
+        saved = ()
+        fed = h if given["dropped"] is None else h * given["dropped"]
+        u = product(fed if x is None else ops.concatenate([x, fed], 0))
+        if normed:
+            u, inverse = normalize(u, 0)
+            saved = (u, inverse)
+            u = u * inner
+        gates = tanh(u + (constant if z is None else z * scale)) * scale + offset
+        i, f, g, o = ops.split(gates, 4, 0)
         new_c = f * c + i * g
-        if norm is None:
-            tanh_c = ops.tanh(new_c)
-        else:
-            normal_c, inverse_c = normalize(new_c)
-            extra += (normal_c, inverse_c)
-            tanh_c = ops.tanh(normal_c * norm[1] + norm[2])
-        new_h = _mix(h, o * tanh_c, hold_h, rates[0])
-        new_c = _mix(c, new_c, hold_c, rates[1])
-        return (new_h, new_c), (new_h, c, gates, tanh_c, *extra)
+        shown = new_c
+        if normed:
+            normal, inverse = normalize(new_c, 0)
+            saved += (normal, inverse)
+            shown = normal * given["cell_gain"] + given["cell_bias"]
+        new_h = mix(h, o * tanh(shown), holds[0], options.rates[0])
+        new_c = mix(c, new_c, holds[1], options.rates[1])
+        return (new_h, new_c), (new_h, c, gates, *saved)
 
-    one, four = ((batch, units), dtype), ((batch, 4 * units), dtype)
-    column = ((batch, 1), dtype)
-    extra = () if norm is None else (four, column, one, column)
+    one, four = ((units, batch), dtype), ((4 * units, batch), dtype)
+    row = ((1, batch), dtype)
+    extra = (four, row, one, row) if normed else ()
     (_, c), (h, *saved) = time_scan(
-        step, (h0, c0), (z, *holds), (one, one, four, one, *extra), reverse
+        step,
+        (h0, given["c0"]),
+        (inputs, bias, *options.holds),
+        (one, one, four, *extra),
+        options.reverse,
     )
     return (h, c), (h, *saved)
 
 
-def _adjoint(
-    upstream,
-    saved,
-    kernel,
-    h0,
-    c0,
-    dropped,
-    norm,
-    holds,
-    rates,
-    reverse,
-    compute_dtype,
-):
-    h, c_before, gates, tanh_c, *normal = saved
+def _adjoint(upstream, saved, given, options):
+    h, c_before, gates, *normal = saved
     dh_steps, dc_last = upstream
-    batch, units = ops.shape(h0)
-    dtype = h0.dtype
-    product = _product(ops.transpose(kernel), dtype, compute_dtype)
+    h0, kernel, dropped = given["h0"], given["kernel"], given["dropped"]
+    (units, batch), dtype = ops.shape(h0), h0.dtype
+    normed = "cell_gain" in given
+    product = _product(kernel[-units:], options, dtype)
 
-    def step(state, inputs):
+    def step(state, stream):
         dh, dc = state
-        dy, c, gates, tanh_c, hold_h, hold_c, *normal = inputs
-        i, f, g, o = ops.split(gates, 4, -1)
-        dh_new, dh_old = _unmix(dh + dy, hold_h, rates[0])
-        dc_new, dc_old = _unmix(dc, hold_c, rates[1])
-        d_cell = dh_new * o * (1 - tanh_c * tanh_c)
-        extra = ()
-        if norm is not None:
+        dy, c, gates, hold_h, hold_c, *normal = stream
+        i, f, g, o = ops.split(gates, 4, 0)
+        if normed:
             u, inverse_u, normal_c, inverse_c = normal
-            extra = (d_cell,)
-            d_cell = _normalize_adjoint(d_cell * norm[1], normal_c, inverse_c)
+            tanh_c = tanh(normal_c * given["cell_gain"] + given["cell_bias"])
+        else:
+            tanh_c = tanh(f * c + i * g)
+        dh_new, dh_old = unmix(dh + dy, hold_h, options.rates[0])
+        dc_new, dc_old = unmix(dc, hold_c, options.rates[1])
+        d_cell = dh_new * o * (1 - tanh_c * tanh_c)
+        emitted = ()
+        if normed:
+            emitted = (d_cell,)
+            d_cell = normalize_adjoint(
+                d_cell * given["cell_gain"], normal_c, inverse_c, 0
+            )
         dc_new = dc_new + d_cell
         dz = ops.concatenate(
             [
@@ -172,46 +206,69 @@ def _adjoint(
                 dc_new * i * (1 - g * g),
                 dh_new * tanh_c * o * (1 - o),
             ],
-            -1,
+            0,
         )
         du = dz
-        if norm is not None:
-            du = _normalize_adjoint(dz * norm[0], u, inverse_u)
-            extra += (du,)
+        if normed:
+            du = normalize_adjoint(dz * given["recurrent_gain"], u, inverse_u, 0)
+            emitted += (du,)
         back = product(du)
         if dropped is not None:
-            extra += (back,)
+            emitted += (back,)
             back = back * dropped
-        return (dh_old + back, dc_old + dc_new * f), (dz, *extra)
+        return (dh_old + back, dc_old + dc_new * f), (dz, *emitted)
 
-    one, four = ((batch, units), dtype), ((batch, 4 * units), dtype)
-    extra = (() if norm is None else (one, four)) + (() if dropped is None else (one,))
+    one, four = ((units, batch), dtype), ((4 * units, batch), dtype)
+    extra = ((one, four) if normed else ()) + (() if dropped is None else (one,))
     (dh0, dc0), (dz, *more) = time_scan(
         step,
         (ops.zeros_like(h0), dc_last),
-        (dh_steps, c_before, gates, tanh_c, *holds, *normal),
+        (dh_steps, c_before, gates, *options.holds, *normal),
         (four, *extra),
-        not reverse,
+        not options.reverse,
+        reuse=2,
     )
-    # Weight gradients: one product each over all steps at once.
-    h_before = _shift(h, h0, reverse)
-    du = dz if norm is None else more[1]
-    fed = h_before if dropped is None else h_before * dropped
-    fed, flat = ops.reshape(fed, (-1, units)), ops.reshape(du, (-1, 4 * units))
-    if compute_dtype is not None:
-        fed, flat = ops.cast(fed, compute_dtype), ops.cast(flat, compute_dtype)
-    d_kernel = ops.cast(ops.transpose(fed) @ flat, kernel.dtype)
-    gradients = [dz, d_kernel, dh0, dc0]
+    h_before = _shift(h, h0, options.reverse)
+    gradients = {"h0": dh0, "c0": dc0}
     if dropped is not None:
-        gradients.append(ops.sum(more[-1] * h_before, 0))
-    if norm is not None:
-        d_pre = more[0]
-        gradients += [
-            ops.sum(dz * normal[0], (0, 1)),
-            ops.sum(d_pre * normal[2], (0, 1)),
-            ops.sum(d_pre, (0, 1)),
-        ]
-    return tuple(gradients)
+        gradients["dropped"] = ops.sum(more[-1] * h_before, 0)
+        h_before = h_before * dropped
+    du = dz
+    if normed:
+        d_shown, du = more[:2]
+        u, _, normal_c, _ = normal
+        gradients["recurrent_gain"] = _sum(dz * u)
+        gradients["cell_gain"] = _sum(d_shown * normal_c)
+        gradients["cell_bias"] = _sum(d_shown)
+    each = len(given["bias"].shape) == 3
+    gradients["bias"] = dz if each else _sum(dz)
+    return {**gradients, **_in_bulk(given["inputs"], h_before, du, kernel, options)}
+
+
+def _in_bulk(inputs, h_before, dz, kernel, options):
+    """Gradients of kernel and inputs: one product each, over all steps at once.
+
+    Both are products of plain row-major matrices; XLA multiplies transposed ones at
+    half the speed.
+    """
+    cast = _caster(options)
+    time, gates, batch = ops.shape(dz)
+    fed = h_before if inputs is None else ops.concatenate([inputs, h_before], 1)
+    rows = fed.shape[1]
+    fed = ops.reshape(ops.transpose(cast(fed), (1, 0, 2)), (rows, -1))
+    flat = ops.reshape(ops.transpose(cast(dz), (0, 2, 1)), (-1, gates))
+    gradients = {"kernel": ops.cast(fed @ flat, kernel.dtype)}
+    if inputs is not None:
+        features = inputs.shape[1]
+        d_inputs = flat @ ops.transpose(cast(kernel[:features]))
+        d_inputs = ops.reshape(d_inputs, (time, batch, features))
+        d_inputs = ops.transpose(d_inputs, (0, 2, 1))
+        gradients["inputs"] = ops.cast(d_inputs, inputs.dtype)
+    return gradients
+
+
+def _sum(x):
+    return ops.expand_dims(ops.sum(x, (0, 2)), -1)
 
 
 def _shift(h, h0, reverse):
@@ -221,77 +278,28 @@ def _shift(h, h0, reverse):
     return ops.concatenate([first, h[:-1]], 0)
 
 
-def _product(kernel, dtype, compute_dtype):
-    if compute_dtype is None:
-        return lambda x: x @ kernel
-    kernel = ops.cast(kernel, compute_dtype)
-    return lambda x: ops.cast(ops.cast(x, compute_dtype) @ kernel, dtype)
+def _caster(options):
+    if options.compute_dtype is None:
+        return lambda x: x
+    return lambda x: ops.cast(x, options.compute_dtype)
+
+
+def _product(kernel, options, dtype):
+    cast = _caster(options)
+    kernel = cast(kernel)
+    return lambda x: ops.cast(kernel @ cast(x), dtype)
 
 
 def _one_tanh(units, dtype):
     """Constants by which one tanh makes all gates: s(x) = tanh(x / 2) / 2 + 1 / 2."""
     half, one, zero = np.full(units, 0.5), np.ones(units), np.zeros(units)
-    scale = np.concatenate([half, half, one, half])
-    offset = np.concatenate([half, half, zero, half])
+    scale = np.concatenate([half, half, one, half])[:, None]
+    offset = np.concatenate([half, half, zero, half])[:, None]
     return ops.convert_to_tensor(scale, dtype), ops.convert_to_tensor(offset, dtype)
 
 
-def _mix(old, new, hold, rate):
-    if rate:
-        new = new + rate * (old - new)
-    return new if hold is None else ops.where(hold, old, new)
-
-
-def _unmix(gradient, hold, rate):
-    """Splits the gradient of a mixture into those of its new and its old part."""
-    new = gradient if hold is None else ops.where(hold, 0.0, gradient)
-    old = gradient - new
-    if rate:
-        old = old + rate * new
-        new = (1 - rate) * new
-    return new, old
-
-
-def normalize(x):
-    """Zero mean and unit variance along the last axis, and the inverse deviation."""
-    x = x - _mean(x)
-    inverse = 1 / ops.sqrt(_mean(x * x) + EPSILON)
-    return x * inverse, inverse
-
-
-def _normalize_adjoint(gradient, normal, inverse):
-    along = _mean(gradient * normal)
-    return (gradient - _mean(gradient) - normal * along) * inverse
-
-
-def _mean(x):
-    # Not `ops.mean`, which rounds float64 to float32 on torch.
-    return ops.sum(x, -1, keepdims=True) / x.shape[-1]
-
-
-def zoneout_mask(rate, shape, seed):
-    """Draws which units are held, each with probability `rate`.
-
-    One random byte decides a unit: drawing dominates the cost of zoneout, and four
-    bytes come from one random integer. Each step's threshold is rounded at random to
-    a multiple of 1/256, which keeps the probability exact.
-
-    Args:
-        rate: Number in [0, 1].
-        shape: `(time, batch, units)`.
-        seed: `keras.random.SeedGenerator`.
-
-    Returns:
-        Boolean tensor of that shape.
-    """
-    time, batch, units = shape
-    words = -(-units // 4)
-    bits = keras.random.randint(
-        (time, batch, words, 1), -(2**31), 2**31 - 1, "int32", seed
-    )
-    shifts = ops.convert_to_tensor(np.array([0, 8, 16, 24], "int32"))
-    octets = ops.bitwise_and(ops.bitwise_right_shift(bits, shifts), 255)
-    octets = ops.reshape(octets, (time, batch, 4 * words))[:, :, :units]
-    jitter = keras.random.uniform((time, 1, 1), dtype="float32", seed=seed)
-    threshold = ops.cast(ops.floor(256.0 * rate + jitter), "int32")
-    return octets < threshold
+def tanh(x):
+    """`ops.tanh`, which rounds float64 to float32 on JAX."""
+    if keras.backend.standardize_dtype(x.dtype) == "float64":
+        return 2 * ops.sigmoid(2 * x) - 1
+    return ops.tanh(x)

@@ -6,7 +6,7 @@ from keras import ops
 from zoo.lazy import tf
 
 
-def time_scan(step, state, inputs, outputs, reverse=False):
+def time_scan(step, state, inputs, outputs, reverse=False, reuse=None):
     """Runs `step` along the leading (time) axis, forward only.
 
     No gradient flows through this loop: it is meant for use inside of
@@ -23,18 +23,28 @@ def time_scan(step, state, inputs, outputs, reverse=False):
             one step. Entries of a shape may be scalar tensors.
         reverse: Whether to run from the last step to the first. Outputs keep the
             time order of the inputs either way.
+        reuse: Index of an input of the shape and dtype of the first output, which
+            the compiled loop then writes into that input's memory.
 
     Returns:
         The final state, and a tuple of outputs `(time, ...)`.
     """
     length = ops.shape(next(x for x in inputs if x is not None))[0]
-    if keras.backend.backend() == "tensorflow":
-        return _tensorflow_scan(step, tuple(state), inputs, outputs, length, reverse)
-    buffers = tuple(ops.zeros((length, *shape), dtype) for shape, dtype in outputs)
+    if _runs_at_once():
+        return _python_scan(step, state, inputs, length, reverse)
+    # A different fill for each: XLA would make equal buffers once, and copy them.
+    buffers = [
+        ops.full((length, *shape), k, dtype) for k, (shape, dtype) in enumerate(outputs)
+    ]
+    if reuse is not None:
+        buffers[0] = inputs[reuse]
 
     def body(i, state, buffers):
         t = length - 1 - i if reverse else i
-        state, emitted = step(state, tuple(_at(x, t) for x in inputs))
+        sources = list(inputs)
+        if reuse is not None:
+            sources[reuse] = buffers[0]
+        state, emitted = step(state, tuple(_at(x, t) for x in sources))
         buffers = tuple(
             ops.slice_update(b, _start(t, b), ops.expand_dims(e, 0))
             for b, e in zip(buffers, emitted, strict=True)
@@ -45,39 +55,24 @@ def time_scan(step, state, inputs, outputs, reverse=False):
     _, state, buffers = ops.while_loop(
         lambda i, *_: i < length,
         body,
-        (start, tuple(state), buffers),
+        (start, tuple(state), tuple(buffers)),
         maximum_iterations=length,
     )
     return state, buffers
 
 
-def _tensorflow_scan(step, state, inputs, outputs, length, reverse):
-    """The same with TensorArrays.
+def _runs_at_once():
+    """Whether operations run when called; updating a buffer then copies it."""
+    backend = keras.backend.backend()
+    return backend == "torch" or (backend == "tensorflow" and tf.executing_eagerly())
 
-    Outside of XLA, every `slice_update` of TensorFlow copies its whole buffer.
-    """
 
-    def static(shape):
-        return [d if isinstance(d, int) else None for d in shape]
-
-    arrays = tuple(
-        tf.TensorArray(dtype, length, element_shape=static(shape))
-        for shape, dtype in outputs
-    )
-
-    def body(i, state, arrays):
-        t = length - 1 - i if reverse else i
-        state, emitted = step(state, tuple(x if x is None else x[t] for x in inputs))
-        arrays = tuple(a.write(t, e) for a, e in zip(arrays, emitted, strict=True))
-        return i + 1, state, arrays
-
-    _, state, arrays = tf.while_loop(
-        lambda i, *_: i < length,
-        body,
-        (0, state, arrays),
-        maximum_iterations=length,
-    )
-    return state, tuple(a.stack() for a in arrays)
+def _python_scan(step, state, inputs, length, reverse):
+    emitted = [None] * int(length)
+    for t in reversed(range(len(emitted))) if reverse else range(len(emitted)):
+        now = tuple(None if x is None else x[t] for x in inputs)
+        state, emitted[t] = step(state, now)
+    return state, tuple(ops.stack(steps) for steps in zip(*emitted, strict=True))
 
 
 def _at(x, t):
