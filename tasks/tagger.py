@@ -59,7 +59,8 @@ def build_tagger(tags, vocabulary_size, characters_size, options):
     logits = score(x)
     best = head(logits, mask=mask)
     probabilities = head(logits, mask=mask, marginals=True)
-    answers = {"tags": best, "scores": ops.max(probabilities, -1)}
+    chosen = ops.take_along_axis(probabilities, ops.expand_dims(best, -1), -1)
+    answers = {"tags": best, "scores": ops.squeeze(chosen, -1)}
     truth = keras.Input((None,), dtype="int32", name="tags")
     losses = head(logits, tags=truth, mask=mask)
     model = keras.Model(inputs, answers, name="ner")

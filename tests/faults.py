@@ -91,9 +91,6 @@ FAULTS = {
     "the state is bfloat16": fault(
         RECURRENT + "state_dtype", 'else "float32"', "else self.compute_dtype"
     ),
-    "the batch size must be known": fault(
-        RECURRENT + "call", "batch = ops.shape(inputs)[0]", "batch = inputs.shape[0]"
-    ),
     "a mask of a wrong shape is let through": fault(
         RECURRENT + "_check", "mask is not None and not _fits", "False and not _fits"
     ),

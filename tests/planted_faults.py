@@ -3,7 +3,7 @@
 A test that cannot fail proves nothing. Each fault is one edit of the source of one
 function, made in memory. The contract tests of a layer then run against it:
 
-    python tests/planted_faults.py [--all] [name ...]
+    python tests/planted_faults.py [--all | --first] [--jobs 2] [name ...]
 
 prints which promises caught which fault, writes `planted_faults.json` beside this
 file if no names are given, and exits with 1 if a fault was not caught, or if tests
@@ -16,7 +16,9 @@ import importlib
 import inspect
 import json
 import pathlib
+import subprocess
 import sys
+import tempfile
 import textwrap
 
 import pytest
@@ -27,6 +29,8 @@ from tests.faults import FAULTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RECORD = pathlib.Path(__file__).with_suffix(".json")
+# Key of what fails without a fault, where nothing may stand.
+SOUND = "no fault"
 COSTLY = (
     "test_fit_learns",
     "test_long_and_extreme",
@@ -91,7 +95,7 @@ class Failures:
             self.failed.add(promise)
 
 
-def run(tests, name, costly):
+def run(tests, name, costly, first):
     """Runs tests against a fault; `costly` tells which, with `None` all of them."""
     from tests import fresh
 
@@ -100,10 +104,11 @@ def run(tests, name, costly):
     if costly is not None:
         selected = " or ".join(COSTLY)
         command += ["-k", selected if costly else f"not ({selected})"]
+    command += ["--maxfail=1"] if first else []
     failures = Failures()
     # What loads files must be as faulty as what saved them.
-    fresh.restart(*(() if name is None else (plant, name)))
-    undo = (lambda: None) if name is None else plant(name)
+    fresh.restart(*(() if name == SOUND else (plant, name)))
+    undo = (lambda: None) if name == SOUND else plant(name)
     try:
         pytest.main(command, [failures])
     finally:
@@ -112,41 +117,85 @@ def run(tests, name, costly):
     return failures
 
 
-def check(name, tests, everything=False):
+def check(name, tests, given):
     """Which promises caught a fault: the cheap ones first, then the costly."""
-    found = run(tests, name, None if everything else False)
-    if name is not None and not found.failed and not everything:
-        found = run(tests, name, True)
+    first = given.first and name != SOUND
+    found = run(tests, name, None if given.all else False, first)
+    if name != SOUND and not found.failed and not given.all:
+        found = run(tests, name, True, first)
     if not found.ran:
         raise RuntimeError(f"No test ran against {name!r}: {tests}")
     return sorted(found.failed)
 
 
+def try_all(names, given, record):
+    """Runs faults one after the other, and adds to a record who caught which."""
+    tests = {SOUND: tuple(dict.fromkeys(t for n in names for t in FAULTS[n].tests))}
+    for name in (*names, SOUND):
+        if name not in record:
+            own = tests[SOUND] if name == SOUND else FAULTS[name].tests
+            record[name] = check(name, own, given)
+            print(f"{name}\n    {', '.join(record[name]) or 'no test failed'}")
+            sys.stdout.flush()
+            write(given.output, record)
+    return record
+
+
+def write(output, record):
+    if output:
+        output.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+
+
+def share_out(names, given):
+    """The same in several processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        processes = []
+        for i in range(given.jobs):
+            output = pathlib.Path(folder, str(i))
+            command = [
+                sys.executable,
+                __file__,
+                "--output",
+                output,
+                *names[i :: given.jobs],
+            ]
+            command += [f"--{o}" for o in ("all", "first") if getattr(given, o)]
+            processes.append((subprocess.Popen(command), output))
+        record = {SOUND: set()}
+        for process, output in processes:
+            process.wait()
+            part = json.loads(output.read_text("utf-8"))
+            record = {**part, **record, SOUND: record[SOUND] | {*part[SOUND]}}
+    return {**record, SOUND: sorted(record[SOUND])}
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="faults; all, if there is none")
-    parser.add_argument("--all", action="store_true", help="run costly promises too")
-    parser.add_argument("--output", type=pathlib.Path, default=RECORD)
+    add = parser.add_argument
+    add("names", nargs="*", help="faults, or parts of their names")
+    add("--all", action="store_true", help="run costly promises too")
+    add("--first", action="store_true", help="stop at the first that catches a fault")
+    add("--jobs", type=int, default=1, help="number of processes")
+    add("--resume", action="store_true", help="go on with an interrupted record")
+    add("--output", type=pathlib.Path, help="file for the record")
     given = parser.parse_args(arguments)
     names = [n for n in FAULTS if not given.names or any(g in n for g in given.names)]
-    tests = tuple(dict.fromkeys(t for n in names for t in FAULTS[n].tests))
-    sound = check(None, tests, given.all)
-    caught = {}
-    for name in names:
-        caught[name] = check(name, FAULTS[name].tests, given.all)
-        promises = ", ".join(caught[name]) or "NOT CAUGHT"
-        print(f"{name}\n    {promises}", flush=True)
-    if sound:
-        print(f"without a fault, these fail: {', '.join(sound)}")
-    if not given.names:
-        record = {
-            name: {"place": FAULTS[name].place, "caught_by": promises}
-            for name, promises in caught.items()
-        }
-        given.output.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-    missed = [name for name, promises in caught.items() if not promises]
-    print(f"{len(caught) - len(missed)} of {len(caught)} faults caught")
-    return 1 if missed or sound else 0
+    given.output = given.output or (None if given.names else RECORD)
+    known = {}
+    if given.resume and given.output and given.output.exists():
+        known = json.loads(given.output.read_text("utf-8"))
+    if given.jobs > 1:
+        record = share_out(names, given)
+    else:
+        record = try_all(names, given, known)
+    record = {name: record[name] for name in (SOUND, *names)}
+    write(given.output, record)
+    failed = record.pop(SOUND)
+    if failed:
+        print(f"Without a fault, these fail: {', '.join(failed)}")
+    missed = [name for name, promises in record.items() if not promises]
+    print(f"{len(record) - len(missed)} of {len(record)} faults caught")
+    return 1 if missed or failed else 0
 
 
 if __name__ == "__main__":

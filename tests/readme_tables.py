@@ -4,6 +4,7 @@ A test compares: nobody types a number, or forgets a line.
 """
 
 import inspect
+import json
 import pathlib
 import re
 import sys
@@ -47,7 +48,26 @@ def _references(docstring):
     return "; ".join(found)
 
 
-TABLES = {"models": models, "layers": layers}
+def speed():
+    """Ratios of time that `make bench` found, best turn by best turn."""
+    path = ROOT / "benchmarks" / "results" / "layers.json"
+    if not path.exists():
+        return "Not measured yet on a quiet machine: `make bench` does."
+    found = json.loads(path.read_text("utf-8"))
+    pairs = [("zoo", "torch"), ("zoo+zoneout", "zoo"), ("keras jit", "torch")]
+    heads = ["(batch, time, units)", "", *(f"{a} to {b}" for a, b in pairs)]
+    rows = [heads, ["---"] * len(heads)]
+    for race in found["races"]:
+        best = {name: min(result["times"]) for name, result in race["results"].items()}
+        cells = [f"{best[a] / best[b]:.2f}" for a, b in pairs]
+        rows.append([str(tuple(race["shape"])), race["mode"], *cells])
+    machine = found["machine"]
+    note = f"On {machine['cores']} cores ({machine['processor']}), load when written: "
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"{table}\n\n{note}{machine['load']}."
+
+
+TABLES = {"models": models, "layers": layers, "speed": speed}
 
 
 def filled(text):

@@ -51,7 +51,7 @@ def installed(wheel, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     options = ["--no-deps", "--no-index", "--quiet", "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "install", *options, "--target", folder]
-    subprocess.run([*map(str, command), str(wheel)], check=True, timeout=120)
+    subprocess.run([*map(str, command), str(wheel)], check=True, timeout=300)
     return folder
 
 
@@ -62,7 +62,7 @@ def python(installed, *arguments):
         env={**os.environ, "PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 

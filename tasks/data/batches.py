@@ -99,8 +99,9 @@ class Batches(keras.utils.PyDataset):
 
     def _plan(self, epoch=None):
         epoch = self.epoch if epoch is None else epoch
-        if self._planned[0] == epoch:
-            return self._planned[1]
+        planned = self._planned  # read once: a thread that prefetches may replace it
+        if planned[0] == epoch:
+            return planned[1]
         random = np.random.default_rng([self.seed, epoch])
         plan = []
         for bucket in sorted(self._buckets):

@@ -128,7 +128,8 @@ class Sentences(keras.utils.PyDataset):
 
     def plan(self):
         whole, part = divmod(self.epoch, self.parts)
-        if self._plan[0] != whole:
+        number, plan = self._plan  # once: a thread that prefetches may replace it
+        if number != whole:
             random = np.random.default_rng([self.seed, whole])
             plan = []
             for bucket, length in enumerate(LENGTHS):
@@ -138,8 +139,8 @@ class Sentences(keras.utils.PyDataset):
                     plan.append((length, rows[start : start + size]))
             random.shuffle(plan)
             self._plan = (whole, plan)
-        size = len(self._plan[1]) // self.parts
-        return self._plan[1][part * size : (part + 1) * size]
+        size = len(plan) // self.parts
+        return plan[part * size : (part + 1) * size]
 
     def __len__(self):
         return len(self.plan())
@@ -293,6 +294,11 @@ def pretrain(
     training = [s for i, s in enumerate(sentences) if i not in held]
     batches = Sentences(training, features, seed, parts)
     validation = Sentences([sentences[i] for i in sorted(held)], features, seed)
+    if not len(batches) or not len(validation):
+        raise ValueError(
+            f"{', '.join(corpora)}: {len(sentences)} sentences do not fill a batch of "
+            f"{TOKENS_PER_BATCH} tokens of one length; give more text."
+        )
     model = build(options)
     glove_path = Path(data_dir) / GLOVE
     if glove_path.exists():

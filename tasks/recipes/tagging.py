@@ -197,6 +197,12 @@ class Runs:
         return list(dict.fromkeys(key.rpartition("/")[0] for key in self.results))
 
 
+def _best_first(summary):
+    """Names of the scores: those of all entities first, then those of each label."""
+    names = ["f1", "precision", "recall", "surface_f1"]
+    return names + sorted(set(summary) - {*names, "seconds"})
+
+
 def _std(values):
     return statistics.stdev(values) if len(values) > 1 else 0.0
 
@@ -207,13 +213,15 @@ def table(runs, scores=("f1", "precision", "recall")):
     rows = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for variant in runs.variants():
         summary = runs.summary(variant)
-        cells = [
-            f"{100 * summary[s]['mean']:.1f} ± {100 * summary[s]['std']:.1f}"
-            for s in scores
-        ]
         count = len(summary[scores[0]]["seeds"])
+        cells = [_percent(summary[score], count) for score in scores]
         rows.append(f"| {variant} | {' | '.join(cells)} | {count} |")
     return "\n".join(rows)
+
+
+def _percent(score, count):
+    mean = f"{100 * score['mean']:.1f}"
+    return mean if count == 1 else f"{mean} ± {100 * score['std']:.1f}"
 
 
 def hardware():
@@ -243,10 +251,11 @@ def publish(name, output, runs, seed, examples, train, test, front, body):
     tagger = zoo.load(runs.folder / "full" / str(seed) / "preset")
     tagger.show_examples(examples)
     baseline = frequent_tag_baseline(train, test)
+    summary = runs.summary("full")
     data = {
         "name": name,
         "task": tagger.task,
-        "metrics": runs.summary("full"),
+        "metrics": {k: summary[k] for k in _best_first(summary)},
         "baseline": {k: round(v, 4) for k, v in baseline.items()},
         "parameters": int(tagger.model.count_params()),
         "size_bytes": 0,

@@ -29,9 +29,9 @@ VARIANTS = {
     "full": ("tweets", {}),
     "softmax, no CRF": ("tweets", {"crf": False}),
     "plain LSTM, no zoneout": ("tweets", {"zoneout_h": 0.0, "zoneout_c": 0.0}),
-    "pretrained without tweets": ("parts", {}),
     "no pretraining": (None, {}),
     "no pretraining, no characters": (None, {"char_encoder": None}),
+    "pretrained without tweets": ("parts", {}),
 }
 SHIFTS = [0.0, -0.25, -0.5, -0.75, -1.0, -1.5, -2.0]
 EXAMPLES = [

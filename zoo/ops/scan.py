@@ -32,6 +32,8 @@ def time_scan(step, state, inputs, outputs, reverse=False, reuse=None):
     length = ops.shape(next(x for x in inputs if x is not None))[0]
     if _runs_at_once():
         return _python_scan(step, state, inputs, length, reverse)
+    if keras.backend.backend() == "tensorflow":
+        return _tensorflow_scan(step, tuple(state), inputs, outputs, length, reverse)
     # A different fill for each: XLA would make equal buffers once, and copy them.
     buffers = [
         ops.full((length, *shape), k, dtype) for k, (shape, dtype) in enumerate(outputs)
@@ -73,6 +75,29 @@ def _python_scan(step, state, inputs, length, reverse):
         now = tuple(None if x is None else x[t] for x in inputs)
         state, emitted[t] = step(state, now)
     return state, tuple(ops.stack(steps) for steps in zip(*emitted, strict=True))
+
+
+def _tensorflow_scan(step, state, inputs, outputs, length, reverse):
+    """With TensorArrays: outside of XLA, `slice_update` copies its whole buffer."""
+
+    def static(shape):
+        return [d if isinstance(d, int) else None for d in shape]
+
+    arrays = tuple(
+        tf.TensorArray(dtype, length, element_shape=static(shape))
+        for shape, dtype in outputs
+    )
+
+    def body(i, state, arrays):
+        t = length - 1 - i if reverse else i
+        state, emitted = step(state, tuple(x if x is None else x[t] for x in inputs))
+        arrays = tuple(a.write(t, e) for a, e in zip(arrays, emitted, strict=True))
+        return i + 1, state, arrays
+
+    _, state, arrays = tf.while_loop(
+        lambda i, *_: i < length, body, (0, state, arrays), maximum_iterations=length
+    )
+    return state, tuple(a.stack() for a in arrays)
 
 
 def _at(x, t):

@@ -66,7 +66,7 @@ class TestZoneoutMasks:
         held = held_cells(made(64, zoneout_c=rate, seed=1), 64, 32)
         assert_rate(held.sum(), rate, held.size)
 
-    @pytest.mark.parametrize(("axis", "name"), enumerate(["row", "step", "unit"]))
+    @pytest.mark.parametrize(("axis", "name"), list(enumerate(["row", "step", "unit"])))
     def test_masks_are_drawn_anew_for_every(self, axis, name):
         for held in (
             held_units(made(32, zoneout_h=0.3, seed=1)),

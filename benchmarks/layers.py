@@ -1,0 +1,187 @@
+"""Speed of `ZoneoutLSTM` beside `torch.nn.LSTM` and `keras.layers.LSTM` on the CPU.
+
+Training is a forward pass, gradients of weights and inputs, and a step of SGD. All
+numbers are float32. Ratios above 1 mean slower than what stands behind "to".
+"""
+
+import argparse
+import os
+
+from harness import load, race, ratio, write
+
+SHAPES = [(32, 100, 256), (64, 50, 512), (16, 1000, 128)]
+LENGTHS = (100, 1000, 4000)
+ZONEOUT = {"zoneout_h": 0.05, "zoneout_c": 0.5}
+KERAS = ("zoo", "zoo+zoneout", "keras jit", "keras graph")
+GOALS = [
+    ("zoo", "torch", "train", 1.0),
+    ("zoo", "torch", "infer", 1.1),
+    ("zoo+zoneout", "zoo", "train", 1.1),
+    ("keras jit", "torch", "train", None),
+    ("keras graph", "torch", "train", None),
+    ("keras jit", "torch", "infer", None),
+    ("keras graph", "torch", "infer", None),
+]
+
+
+def torch_lstm(batch, time, units, train):
+    """A step of `torch.nn.LSTM`."""
+    import torch
+
+    layer = torch.nn.LSTM(units, units, batch_first=True)
+    x = torch.randn(batch, time, units, requires_grad=train)
+    target = torch.randn(batch, time, units)
+
+    def step():
+        layer.zero_grad()
+        x.grad = None
+        ((layer(x)[0] - target) ** 2).mean().backward()
+        with torch.no_grad():
+            for weight in layer.parameters():
+                weight -= 1e-3 * weight.grad
+
+    def answer():
+        with torch.inference_mode():
+            layer(x)
+
+    return step if train else answer
+
+
+def keras_lstm(kind, batch, time, units, train):
+    """A step of a Keras layer, on TensorFlow."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from zoo.layers import ZoneoutLSTM
+
+    options = ZONEOUT if "zoneout" in kind else {}
+    layer = keras.layers.LSTM if kind.startswith("keras") else ZoneoutLSTM
+    layer = layer(units, return_sequences=True, **options)
+    x, target = (tf.random.normal((batch, time, units)) for _ in range(2))
+    layer.build(x.shape)
+    weights = [w.value for w in layer.trainable_weights]
+
+    @tf.function(jit_compile=kind != "keras graph")
+    def step(x, target):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_mean((layer(x, training=True) - target) ** 2)
+        gradients = tape.gradient(loss, [*weights, x])
+        for weight, gradient in zip(weights, gradients, strict=False):
+            weight.assign_sub(1e-3 * gradient)
+        return loss, gradients[-1]
+
+    @tf.function(jit_compile=kind != "keras graph")
+    def answer(x, _):
+        return layer(x, training=False)
+
+    function = step if train else answer
+    # Reading a number waits for the result.
+    return lambda: np.asarray(tf.nest.flatten(function(x, target))[0]).ravel()[:1]
+
+
+def contestants(shape, train, names):
+    """What races: all at one shape, in one mode."""
+    builds = {"torch": (torch_lstm, *shape, train)}
+    builds.update({name: (keras_lstm, name, *shape, train) for name in KERAS})
+    return {name: builds[name] for name in names}
+
+
+def compare(shapes, args):
+    """Races at each shape, in training and in inference."""
+    found = []
+    for shape in shapes:
+        for mode in ("train", "infer"):
+            names = ("torch", *KERAS)
+            results = race(
+                contestants(shape, mode == "train", names), args.rounds, args.seconds
+            )
+            found.append({"shape": shape, "mode": mode, "results": results, **load()})
+            report(found[-1])
+    return found
+
+
+def report(one):
+    """Prints one race."""
+    print("\n(batch, time, units) =", tuple(one["shape"]), one["mode"])
+    for name, result in one["results"].items():
+        best = min(result["times"])
+        print(
+            f"  {name:12} {1e3 * best:8.1f} ms best, first call "
+            f"{result['first_call']:5.1f} s, peak {result['memory']:5.0f} MB"
+        )
+    for name, to, mode, goal in GOALS:
+        if mode == one["mode"]:
+            r = ratio(one["results"], name, to)
+            goal = f", goal {goal:.2f}" if goal else ""
+            print(f"  {name} to {to}: {r['median']:.2f} (best {r['best']:.2f}{goal})")
+
+
+def flatness(lengths, args, batch=8, units=64):
+    """Time of a training step for each step of the sequence, as that grows."""
+    found = {}
+    for name in ("torch", "zoo", "keras jit"):
+        builds = {
+            str(n): contestants((batch, n, units), True, [name])[name] for n in lengths
+        }
+        results = race(builds, args.rounds, args.seconds)
+        found[name] = {n: min(r["times"]) / int(n) * 1e6 for n, r in results.items()}
+        found[f"{name} memory"] = {n: r["memory"] for n, r in results.items()}
+        times = ", ".join(f"T={n}: {t:.1f} us" for n, t in found[name].items())
+        print(f"per step, training, batch {batch}, {units} units, {name}: {times}")
+    return found
+
+
+def plot(found, flat, path):
+    """Draws ratios to torch, and time per step over the length."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
+    for axis, mode in zip(axes, ("train", "infer"), strict=False):
+        races = [one for one in found if one["mode"] == mode]
+        for k, name in enumerate(KERAS):
+            bars = [ratio(one["results"], name, "torch")["best"] for one in races]
+            places = [i + 0.2 * (k - 1.5) for i in range(len(races))]
+            axis.bar(places, bars, 0.18, label=name)
+        axis.axhline(1, color="black", linewidth=0.8)
+        axis.set_xticks(range(len(races)), [str(tuple(one["shape"])) for one in races])
+        axis.set_title(f"{mode}: time to torch.nn.LSTM (best by best)")
+        axis.legend()
+    for name, times in flat.items():
+        if "memory" not in name:
+            axes[2].plot(
+                [int(n) for n in times], list(times.values()), "o-", label=name
+            )
+    axes[2].set(title="training: µs per time step", xlabel="steps", ylim=(0, None))
+    axes[2].legend()
+    figure.savefig(path, dpi=120)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one shape, few rounds")
+    parser.add_argument("--rounds", type=int, default=7, help="turns (default 7)")
+    parser.add_argument(
+        "--seconds", type=float, default=0.5, help="time of one turn (default 0.5)"
+    )
+    parser.add_argument("--name", default="layers", help="of the files in results/")
+    args = parser.parse_args()
+    shapes, lengths = SHAPES, LENGTHS
+    if args.quick:
+        shapes, lengths, args.rounds = SHAPES[:1], LENGTHS[:2], min(args.rounds, 3)
+    if load()["load"] > 0.5:
+        print(f"Other work is running ({load()}): expect noise; best by best is safer.")
+    found, flat = compare(shapes, args), flatness(lengths, args)
+    path = write(args.name, {"races": found, "microseconds_per_step": flat})
+    plot(found, flat, path.with_suffix(".png"))
+    print(f"\nwritten: {path} and {path.with_suffix('.png').name}")
+
+
+if __name__ == "__main__":
+    main()
