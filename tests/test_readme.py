@@ -30,7 +30,7 @@ def test_tables_follow_their_sources(monkeypatch):
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_into_the_project_lead_somewhere(document):
-    text = (ROOT / document).read_text("utf-8")
+    text = re.sub("`[^`]*`", "", (ROOT / document).read_text("utf-8"))  # no code
     for target in re.findall(r"\]\(([^)#\s]+)", text):
         if not re.match(r"[a-z]+:", target):
             assert (ROOT / target).exists(), target

@@ -78,8 +78,9 @@ class SampledLanguageModel(layers.Layer):
         forward, backward = ops.split(states, 2, -1)
         table = ops.convert_to_tensor(self.embedding.embeddings)
         drawn = self._draw()
-        loss = self._loss(self.forward_output(forward), next_ids, drawn, table)
-        loss += self._loss(self.backward_output(backward), previous_ids, drawn, table)
+        after, before = (ops.cast(x, "int32") for x in (next_ids, previous_ids))
+        loss = self._loss(self.forward_output(forward), after, drawn, table)
+        loss += self._loss(self.backward_output(backward), before, drawn, table)
         return ops.sum(ops.where(mask, loss, 0.0), 1) / 2
 
     def _draw(self):
