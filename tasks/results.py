@@ -175,7 +175,7 @@ class Entities:
         return self.to_html()
 
     def plot(self):
-        """Plots the score of every token, coloured by the label of its entity.
+        """Plots the text with its entities highlighted, and the score of every token.
 
         Shows the first 60 tokens of a longer text.
 
@@ -236,6 +236,11 @@ def _bars(result, figure_class):
     # A dollar sign in a tweet is no formula.
     names = [" ".join(_showable(token).split())[:20] for token in result.tokens[:shown]]
     axes.set_xticks(range(shown), names, rotation=60, ha="right", parse_math=False)
+    for name, tag in zip(axes.get_xticklabels(), result.tags, strict=False):
+        label = tag_tools.split_tag(tag)[1]
+        if label is not None:
+            colour = hsv_to_rgb((label_hue(label) / 360, 0.3, 1.0))
+            name.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 2})
     axes.set_ylim(0, 1)
     axes.set_ylabel("score")
     if shown < len(result.tokens):

@@ -21,6 +21,7 @@ class TestStack(RecurrentContract):
         "return_state": True,
     }
     random = True
+    narrow = 0.3  # a step of 1/256 in each of two layers, on gradients of both
 
     def make(self, return_sequences=False, return_state=False, dtype=None, **options):
         seed = options.pop("seed", None)
