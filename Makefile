@@ -10,6 +10,10 @@ USER := $(VENV)/.user-$(CONTENT)
 DEV := $(VENV)/.dev-$(CONTENT)
 BENCH := $(VENV)/.bench-$(CONTENT)
 FAST := -m "not slow"
+# JAX compiles every eager call anew, which takes long: one layer's contract and the
+# core in `make test`, everything in `make test-all`.
+ON_JAX := tests/zoo/ops/test_scan.py tests/zoo/ops/test_lstm.py \
+	tests/zoo/layers/test_zoneout_lstm.py -k "TestZoneout or test_scan or test_lstm"
 
 .PHONY: help demo test test-all test-tensorflow test-jax test-torch lint bench
 .NOTPARALLEL:
@@ -27,6 +31,7 @@ demo: $(USER)
 test: test-tensorflow test-jax test-torch
 
 test-all: FAST :=
+test-all: ON_JAX := tests/zoo/ops tests/zoo/layers
 test-all: test
 
 test-tensorflow: $(DEV)
@@ -35,7 +40,7 @@ test-tensorflow: $(DEV)
 
 test-jax: $(DEV)
 	@echo "== layers and what they are made of, on JAX =="
-	@KERAS_BACKEND=jax $(RUN) -m pytest $(FAST) tests/zoo/ops tests/zoo/layers
+	@KERAS_BACKEND=jax $(RUN) -m pytest $(FAST) $(ON_JAX)
 
 test-torch: $(DEV)
 	@if $(RUN) -c "import importlib.util as i, sys; sys.exit(not i.find_spec('torch'))"; \

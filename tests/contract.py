@@ -328,9 +328,9 @@ class RecurrentContract(LayerContract, NumericContract):
         layers = [self.make(), keras.layers.Dense(1)]
         model = keras.Sequential([keras.Input((20, FEATURES)), *layers])
         model.compile(
-            keras.optimizers.Adam(0.02),
+            keras.optimizers.Adam(0.03),
             keras.losses.BinaryCrossentropy(from_logits=True),
         )
-        model.fit(inputs, labels, batch_size=32, epochs=30, verbose=0)
+        model.fit(inputs, labels, batch_size=32, epochs=40, verbose=0)
         (logits,) = numbers(model(inputs))
         assert ((logits > 0) == labels).mean() > 0.95
