@@ -10,6 +10,12 @@ USER := $(VENV)/.user-$(CONTENT)
 DEV := $(VENV)/.dev-$(CONTENT)
 BENCH := $(VENV)/.bench-$(CONTENT)
 FAST := -m "not slow"
+# One process for each core; a test class stays in one, with what it has made.
+PYTEST = $(RUN) -m pytest -n auto --dist loadscope
+# Without a cache on disk JAX would compile the same loop anew at every eager call.
+JAX_CACHE := JAX_COMPILATION_CACHE_DIR=$(VENV)/.jax-cache \
+	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
+	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
 # JAX compiles every eager call anew, which takes long: one layer's contract and the
 # core in `make test`, everything in `make test-all`.
 ON_JAX := tests/zoo/ops/test_scan.py tests/zoo/ops/test_lstm.py \
@@ -36,17 +42,17 @@ test-all: test
 
 test-tensorflow: $(DEV)
 	@echo "== tests on TensorFlow =="
-	@KERAS_BACKEND=tensorflow $(RUN) -m pytest $(FAST) --durations=10
+	@KERAS_BACKEND=tensorflow $(PYTEST) $(FAST) --durations=10
 
 test-jax: $(DEV)
 	@echo "== layers and what they are made of, on JAX =="
-	@KERAS_BACKEND=jax $(RUN) -m pytest $(FAST) $(ON_JAX)
+	@$(JAX_CACHE) KERAS_BACKEND=jax $(PYTEST) $(FAST) $(ON_JAX)
 
 test-torch: $(DEV)
 	@if $(RUN) -c "import importlib.util as i, sys; sys.exit(not i.find_spec('torch'))"; \
 	then \
 	  echo "== layers and what they are made of, on torch =="; \
-	  KERAS_BACKEND=torch $(RUN) -m pytest $(FAST) tests/zoo/ops tests/zoo/layers; \
+	  KERAS_BACKEND=torch $(PYTEST) $(FAST) tests/zoo/ops tests/zoo/layers; \
 	else \
 	  echo "torch is not installed: the layers were not tested on it."; \
 	fi

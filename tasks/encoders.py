@@ -3,6 +3,8 @@
 import keras
 from keras import layers, ops
 
+from tasks.data.vectors import CODES
+from tasks.data.vocabulary import RESERVED, UNKNOWN_ID
 from tasks.data.words import CASINGS
 from zoo.layers import Bidirectional, ZoneoutLSTM
 
@@ -93,6 +95,69 @@ class CharacterEncoder(keras.layers.Layer):
         }
 
 
+@keras.saving.register_keras_serializable(package="tasks")
+class CompressedVectors(keras.layers.Layer):
+    """Vectors of words that stay as they are, a byte for each group of dimensions.
+
+    Args:
+        vocabulary_size: Number of ids.
+        dim: Size of the vectors.
+        groups: Number of bytes a vector takes; a divisor of `dim`.
+        **kwargs: `name`, `dtype` and `trainable`.
+
+    Call arguments:
+        word_ids: Integers, of any shape.
+
+    Returns:
+        The shape of `word_ids` and one more axis of size `dim`. Zeros until `codes`
+        and `centroids` are set, see `tasks.data.vectors.compress`.
+    """
+
+    def __init__(self, vocabulary_size, dim, groups, **kwargs):
+        super().__init__(**kwargs)
+        if dim % groups:
+            raise ValueError(
+                f"`groups` of layer '{self.name}' must divide dim={dim}. "
+                f"Received: {groups}"
+            )
+        self.vocabulary_size = vocabulary_size
+        self.dim = dim
+        self.groups = groups
+
+    def build(self, input_shape=None):
+        self.codes = self.add_weight(
+            shape=(self.vocabulary_size, self.groups),
+            dtype="uint8",
+            initializer="zeros",
+            trainable=False,
+            name="codes",
+        )
+        self.centroids = self.add_weight(
+            shape=(self.groups * CODES, self.dim // self.groups),
+            initializer="zeros",
+            trainable=False,
+            name="centroids",
+        )
+        self.built = True
+
+    def call(self, word_ids):
+        codes = ops.take(ops.convert_to_tensor(self.codes), word_ids, 0)
+        rows = ops.cast(codes, "int32") + CODES * ops.arange(self.groups, dtype="int32")
+        parts = ops.take(ops.convert_to_tensor(self.centroids), rows, 0)
+        return ops.reshape(parts, (*ops.shape(word_ids), self.dim))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "dim": self.dim,
+            "groups": self.groups,
+        }
+
+
 def word_inputs(word_length):
     """Makes the inputs of a model over words, as `WordFeatures` encodes them."""
     return {
@@ -114,6 +179,9 @@ def encode_words(
     char_units,
     casing_dim,
     dropout,
+    own_words=None,
+    vector_dim=0,
+    vector_groups=25,
 ):
     """Words, characters and shapes as one sequence of vectors.
 
@@ -124,6 +192,11 @@ def encode_words(
             `casing_dim=0` leaves shapes out.
         char_encoder: `"cnn"`, `"lstm"`, or `None` to leave characters out.
         dropout: Rate of dropout on the result.
+        own_words: Number of words that have trained vectors of their own, from the
+            first of the vocabulary on; the others share that of unknown words. All by
+            default.
+        vector_dim, vector_groups: Size of `CompressedVectors`, which come beside; 0
+            leaves them out.
 
     Returns:
         Tensor `(batch, time, features)`.
@@ -132,8 +205,18 @@ def encode_words(
         raise ValueError(
             f"`char_encoder` must be one of {CHAR_ENCODERS}. Received: {char_encoder!r}"
         )
-    embedding = layers.Embedding(vocabulary_size, embedding_dim, name="word_embedding")
-    parts = [embedding(inputs["word_ids"])]
+    ids = inputs["word_ids"]
+    own_ids, own_size = ids, vocabulary_size
+    if own_words is not None:
+        own_size = own_words + RESERVED
+        own_ids = ops.where(ids < own_size, ids, UNKNOWN_ID)
+    embedding = layers.Embedding(own_size, embedding_dim, name="word_embedding")
+    parts = [embedding(own_ids)]
+    if vector_dim:
+        vectors = CompressedVectors(
+            vocabulary_size, vector_dim, vector_groups, name="word_vectors"
+        )
+        parts.append(vectors(ids))
     if char_encoder is not None:
         reader = CharacterEncoder(
             characters_size,
@@ -146,7 +229,7 @@ def encode_words(
     if casing_dim:
         shapes = layers.Embedding(len(CASINGS), casing_dim, name="casing_embedding")
         parts.append(shapes(inputs["casing_ids"]))
-    x = layers.Concatenate(name="word_vectors")(parts) if len(parts) > 1 else parts[0]
+    x = layers.Concatenate(name="words")(parts) if len(parts) > 1 else parts[0]
     return layers.Dropout(dropout, name="word_dropout")(x)
 
 

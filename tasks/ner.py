@@ -35,6 +35,9 @@ SIZES = dict(
     zoneout_h=0.0,
     zoneout_c=0.0,
     crf=True,
+    own_words=None,
+    vector_dim=0,
+    vector_groups=25,
 )
 
 
@@ -62,6 +65,10 @@ class NamedEntityTagger(Task):
         dropout: Rate of dropout on word vectors and on the LSTM's outputs.
         recurrent_dropout, zoneout_h, zoneout_c: See `zoo.layers.ZoneoutLSTM`.
         crf: Whether a CRF decides; if not, each tag is chosen on its own.
+        own_words: Number of words with trained vectors of their own, from the first of
+            the vocabulary on; all by default.
+        vector_dim, vector_groups: Size of fixed vectors made by others, which come
+            beside, and the bytes each of them takes; 0 for none.
 
     References:
         - Lample et al., [Neural architectures for named entity recognition](

@@ -50,6 +50,9 @@ def build_tagger(tags, vocabulary_size, characters_size, options):
                 "char_units",
                 "casing_dim",
                 "dropout",
+                "own_words",
+                "vector_dim",
+                "vector_groups",
             )
         },
     )

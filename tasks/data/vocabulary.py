@@ -4,7 +4,7 @@ import re
 
 PADDING_ID = 0
 UNKNOWN_ID = 1
-_RESERVED = 2
+RESERVED = 2
 
 _NAMED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ESCAPE = re.compile(
@@ -34,7 +34,7 @@ class Vocabulary:
     def __init__(self, items):
         self.items = tuple(items)
         self._ids = {}
-        for number, item in enumerate(self.items, start=_RESERVED):
+        for number, item in enumerate(self.items, start=RESERVED):
             if not isinstance(item, str):
                 raise ValueError(f"Items must be strings, got {item!r}.")
             if self._ids.setdefault(item, number) != number:
@@ -79,7 +79,7 @@ class Vocabulary:
         return cls(_unescape(line, row) for row, line in enumerate(lines, start=1))
 
     def __len__(self):
-        return len(self.items) + _RESERVED
+        return len(self.items) + RESERVED
 
     def __contains__(self, item):
         return item in self._ids

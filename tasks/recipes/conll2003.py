@@ -1,36 +1,42 @@
 """Tagger for English news: CoNLL-2003, persons, locations, organisations, others.
 
-It starts from the encoder of open text (a language model, then parts of speech), and
-learns to tag; words of the training set that the encoder does not know get vectors of
-their own. The best epoch is chosen on the development set (`eng.testa`); the test set
-(`eng.testb`) is scored once for each seed. Scores follow conlleval.
+It starts from the encoder of open text (GloVe's vectors, a language model, then parts
+of speech), and learns to tag; words of the training set that the encoder does not know
+get vectors of their own. The best epoch is chosen on the development set (`eng.testa`);
+the test set (`eng.testb`) is scored once for each seed. Scores follow conlleval.
 
 Data: folder conll2003 in --data-dir, and those of the encoder: wnut17, btc_ner,
 tatoeba_en_de, wikitext2_partial, ud_english_ewt, glove_50d_5k. The text of CoNLL-2003
 is Reuters', for research only, and so is this model.
 """
 
+import functools
 from collections import Counter
 from pathlib import Path
 
 from tasks.data.ner import examples_from
 from tasks.data.vocabulary import Vocabulary
 from tasks.data.words import normalize
-from tasks.ner import NamedEntityTagger
 from tasks.recipes import tagging
-from tasks.recipes.open_text import OPTIONS, open_text_encoder
 from tasks.recipes.open_text import add_arguments as add_encoder_arguments
+from tasks.recipes.open_text import open_text_encoder, start_variant
+from tasks.recipes.tagging import Variant
 
 NAME = "ner_lstm_crf.conll2003_en"
 LABELS = ["LOC", "MISC", "ORG", "PER"]
 # What a tagger starts from, and its options; the first one is shipped.
 VARIANTS = {
-    "full": ("parts", {}),
-    "softmax, no CRF": ("parts", {"crf": False}),
-    "plain LSTM, no zoneout": ("parts", {"zoneout_h": 0.0, "zoneout_c": 0.0}),
-    "pretrained as language model only": ("language_model", {}),
-    "no pretraining": (None, {}),
-    "no pretraining, no characters": (None, {"char_encoder": None}),
+    "full": Variant("parts"),
+    "softmax, no CRF": Variant("parts", options={"crf": False}),
+    "plain LSTM, no zoneout": Variant(
+        "parts", options={"zoneout_h": 0.0, "zoneout_c": 0.0}
+    ),
+    "GloVe, not pretrained": Variant("vectors"),
+    "GloVe, not pretrained, no characters": Variant(
+        "vectors", options={"char_encoder": None}
+    ),
+    "pretrained, no GloVe": Variant("parts", vectors=False),
+    "no GloVe, not pretrained": Variant(None, vectors=False),
 }
 EXAMPLES = [
     "EU rejects German call to boycott British lamb.",
@@ -41,7 +47,7 @@ EXAMPLES = [
 
 def add_arguments(parser):
     add_encoder_arguments(parser)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument(
         "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
@@ -53,35 +59,39 @@ def run(args):
     output, folder = Path(args.output), Path(args.data_dir) / "conll2003"
     parts = {"train": "eng.train", "dev": "eng.testa", "test": "eng.testb"}
     data = {part: examples_from(folder / name) for part, name in parts.items()}
-    encoders = open_text_encoder(args)
     runs = tagging.Runs(output / "runs")
-    for variant, (stage, options) in VARIANTS.items():
-        for seed in args.seeds if variant == "full" else args.ablation_seeds:
-            runs.run(
-                variant,
-                seed,
-                lambda folder, seed, stage=stage, options=options: train_one(
-                    encoders, stage, options, seed, data, args, folder
-                ),
-            )
-    print(tagging.table(runs))
+    train = functools.partial(train_one, args, data)
+    tagging.run_variants(runs, VARIANTS, args, train)
     finish(output, runs, data, args)
 
 
-def vocabularies(folder, sentences):
-    """Those of the encoder, and words that come twice or more in training."""
+def vocabularies(folder, sentences, own_words):
+    """Those of the encoder, with words that come twice or more in training.
+
+    Returns:
+        The vocabularies of words and of characters, and the number of words with
+        trained vectors of their own, which come first.
+    """
     words, characters = tagging.vocabularies_of(folder)
+    own_words = own_words or len(words.items)
+    own, rest = words.items[:own_words], words.items[own_words:]
+    known = set(own)
     counts = Counter(normalize(token) for tokens, _ in sentences for token in tokens)
-    more = [w for w, n in counts.most_common() if n > 1 and w not in words]
-    return Vocabulary([*words.items, *more]), characters
+    more = [w for w, n in counts.most_common() if n > 1 and w not in known]
+    known.update(more)
+    rest = [w for w in rest if w not in known]
+    return Vocabulary([*own, *more, *rest]), characters, len(own) + len(more)
 
 
-def train_one(folders, stage, options, seed, data, args, folder):
+def train_one(args, data, variant, folder, seed):
     """Trains one variant with one seed; saves it, and returns its test scores."""
-    words, characters = vocabularies(folders["language_model"], data["train"])
-    tagger = NamedEntityTagger(LABELS, words, characters, **{**OPTIONS, **options})
-    if stage is not None:
-        tagging.load_encoder(tagger, folders[stage])
+    folders = open_text_encoder(args, variant.vectors)
+    first = folders["language_model"]
+    own_words = tagging.encoder_options(first).get("own_words")
+    words, characters, own_words = vocabularies(first, data["train"], own_words)
+    tagger = start_variant(
+        variant, LABELS, folders, (words, characters), own_words=own_words
+    )
     history = tagger.fit(
         data["train"],
         data["dev"],

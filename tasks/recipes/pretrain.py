@@ -24,7 +24,8 @@ from tasks.data.batches import FollowEpochs
 from tasks.data.corpora import UNKNOWN, read_corpus
 from tasks.data.features import WordFeatures
 from tasks.data.pipeline import as_dataset
-from tasks.data.vocabulary import UNKNOWN_ID, Vocabulary
+from tasks.data.vectors import compress
+from tasks.data.vocabulary import RESERVED, UNKNOWN_ID, Vocabulary
 from tasks.data.words import normalize
 from tasks.encoders import encode_words, recurrent_encoder, word_inputs
 from tasks.training import Resume, warm_up_and_decay
@@ -33,7 +34,13 @@ TOKENS_PER_BATCH = 2048
 LENGTHS = (8, 16, 32, 64)
 GLOVE = "glove_50d_5k/glove-50d-5k.json"
 # Layers that a tagger takes over. (Id 0 stands for the border of a sentence.)
-SHARED = ("word_embedding", "character_encoder", "casing_embedding", "encoder")
+SHARED = (
+    "word_embedding",
+    "word_vectors",
+    "character_encoder",
+    "casing_embedding",
+    "encoder",
+)
 
 
 class SampledLanguageModel(layers.Layer):
@@ -119,8 +126,9 @@ class Sentences(keras.utils.PyDataset):
     An epoch is one of `parts` of a pass, so that long passes can be resumed inside.
     """
 
-    def __init__(self, sentences, features, seed=0, parts=1):
+    def __init__(self, sentences, features, seed=0, parts=1, own_words=None):
         super().__init__()
+        self.own_words = own_words
         self.features, self.seed, self.parts, self.epoch = features, seed, parts, 0
         lengths = np.array([len(s) for s in sentences])
         self.sentences = sentences
@@ -150,6 +158,8 @@ class Sentences(keras.utils.PyDataset):
         length, rows = self.plan()[index]
         inputs = self.features.encode([self.sentences[i] for i in rows], length)
         ids, mask = inputs["word_ids"], inputs["mask"]
+        if self.own_words is not None:
+            ids = np.where(ids < self.own_words + RESERVED, ids, UNKNOWN_ID)
         inputs["next_ids"] = np.pad(ids[:, 1:], ((0, 0), (0, 1)))
         inputs["previous_ids"] = np.pad(ids[:, :-1], ((0, 0), (1, 0)))
         # Loss per token, so that batches of all lengths weigh the same.
@@ -227,6 +237,18 @@ def glove(path, words, dim, seed=0):
     return table.astype("float32")
 
 
+def vectors_for(vocabulary, words, vectors, groups):
+    """Compressed vectors for a vocabulary: codes and centroids.
+
+    Words without a vector, padding and unknown words get zeros.
+    """
+    codes, centroids = compress(vectors, groups)
+    table = np.zeros((len(vocabulary), groups), "uint8")
+    table[vocabulary.ids(words)] = codes
+    table[:RESERVED] = 0
+    return table, centroids
+
+
 def pretrain(
     corpora,
     data_dir,
@@ -244,6 +266,7 @@ def pretrain(
     seed=0,
     verbose=2,
     extra_words=(),
+    vectors=None,
     **sizes,
 ):
     """Trains on some corpora and writes the encoder into a folder.
@@ -258,6 +281,8 @@ def pretrain(
             more: training then ends before the rate is low.
         parts: Epochs a pass is cut into.
         limit: Most tokens to take from one corpus.
+        vectors: Words and their vectors by others, see `tasks.data.vectors`; they come
+            beside the trained ones, and stay as they are.
         **sizes: `embedding_dim`, `char_embedding_dim`, `char_units`, `casing_dim`,
             `char_encoder`, `word_length`.
 
@@ -273,6 +298,10 @@ def pretrain(
     words, characters = vocabularies(
         sentences, min_count, vocabulary_size, first=extra_words
     )
+    own_words = len(words.items)
+    if vectors is not None:
+        more = [word for word in vectors[0] if word not in words]
+        words = Vocabulary([*words.items, *more])
     (folder / "words.txt").write_text(words.text(), "utf-8")
     (folder / "characters.txt").write_text(characters.text(), "utf-8")
     options = {
@@ -286,15 +315,20 @@ def pretrain(
         "casing_dim": 8,
         "dropout": dropout,
         "units": units,
+        "own_words": own_words,
         **sizes,
     }
+    if vectors is not None:
+        options.setdefault("vector_groups", 25)
+        options["vector_dim"] = vectors[1].shape[1]
     keras.utils.set_random_seed(seed)
     features = WordFeatures(words, characters, options["word_length"])
     rng = np.random.default_rng(seed)
     held = set(rng.choice(len(sentences), min(2000, len(sentences) // 20), False))
     training = [s for i, s in enumerate(sentences) if i not in held]
-    batches = Sentences(training, features, seed, parts)
-    validation = Sentences([sentences[i] for i in sorted(held)], features, seed)
+    batches = Sentences(training, features, seed, parts, own_words)
+    held = [sentences[i] for i in sorted(held)]
+    validation = Sentences(held, features, seed, own_words=own_words)
     if not len(batches) or not len(validation):
         raise ValueError(
             f"{', '.join(corpora)}: {len(sentences)} sentences do not fill a batch of "
@@ -303,8 +337,12 @@ def pretrain(
     model = build(options)
     glove_path = Path(data_dir) / GLOVE
     if glove_path.exists():
-        table = glove(glove_path, words, options["embedding_dim"], seed)
+        own = Vocabulary(words.items[:own_words])
+        table = glove(glove_path, own, options["embedding_dim"], seed)
         model.get_layer("word_embedding").set_weights([table])
+    if vectors is not None:
+        table = vectors_for(words, *vectors, options["vector_groups"])
+        model.get_layer("word_vectors").set_weights(table)
     steps = (decay_passes or passes) * parts * len(batches)
     schedule = warm_up_and_decay(learning_rate, steps)
     model.compile(
@@ -326,6 +364,7 @@ def pretrain(
     arrays = {
         f"{layer}/{i}": w
         for layer in SHARED
+        if vectors is not None or layer != "word_vectors"
         for i, w in enumerate(model.get_layer(layer).get_weights())
     }
     np.savez(folder / "encoder.npz", **arrays)

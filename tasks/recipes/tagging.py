@@ -1,5 +1,6 @@
 """What the recipes of taggers share: runs over seeds and variants, scores, cards."""
 
+import functools
 import json
 import os
 import platform
@@ -7,16 +8,35 @@ import statistics
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
 import zoo
 from tasks.data.tags import to_bio
-from tasks.data.vocabulary import Vocabulary
+from tasks.data.vocabulary import RESERVED, Vocabulary
 from tasks.metrics.entities import entity_scores, surface_f1
 from tasks.ner import HEAD, NamedEntityTagger
 from zoo.cards import Card
+
+# Layers whose first weight has a row for each word.
+BY_WORD = ("word_embedding", "word_vectors")
+
+
+class Variant(NamedTuple):
+    """What a tagger of an ablation starts from, and how it is built.
+
+    Attributes:
+        stage: The stage of pretraining to go on from; `"vectors"` for word vectors by
+            others alone, `None` for nothing.
+        vectors: Whether the encoder has word vectors by others at all.
+        options: Options of `NamedEntityTagger` that differ.
+    """
+
+    stage: str | None
+    vectors: bool = True
+    options: dict = {}  # noqa: RUF012, read only
 
 
 def vocabularies_of(folder):
@@ -44,11 +64,21 @@ def save_encoder(tagger, folder):
     return folder
 
 
-def load_encoder(tagger, folder):
+def encoder_options(folder):
+    """The options a tagger must have to go on from a language model."""
+    log = json.loads((Path(folder) / "log.json").read_text("utf-8"))
+    names = ("embedding_dim", "own_words", "vector_dim", "vector_groups")
+    return {name: log["options"][name] for name in names if name in log["options"]}
+
+
+def load_encoder(tagger, folder, only=None):
     """Gives a tagger those weights of a pretrained encoder that it has use for.
 
     Vectors of words and of characters go by the word and the character, so the two may
     have different vocabularies. A head comes along if it is one for as many tags.
+
+    Args:
+        only: Names of layers to take, all by default.
     """
     folder = Path(folder)
     words, characters = vocabularies_of(folder)
@@ -59,7 +89,9 @@ def load_encoder(tagger, folder):
         new = [arrays.get(f"{layer.name}/{i}") for i in range(len(old))]
         if not old or any(array is None for array in new):
             continue
-        if layer.name == "word_embedding":
+        if only is not None and layer.name not in only:
+            continue
+        if layer.name in BY_WORD:
             new[0] = _matched(old[0], new[0], tagger.features.words, words)
         elif layer.name == "character_encoder":
             new[0] = _matched(old[0], new[0], tagger.features.characters, characters)
@@ -74,8 +106,11 @@ def load_encoder(tagger, folder):
 def _matched(old, new, items, known):
     """Rows of `new` at the places that their items have in `old`."""
     table = old.copy()
-    table[:2] = new[:2]
-    shared = [item for item in items.items if item in known]
+    table[:RESERVED] = new[:RESERVED]
+    # A table may hold the first words of its vocabulary alone.
+    kept = items.items[: len(old) - RESERVED]
+    there = set(known.items[: len(new) - RESERVED])
+    shared = [item for item in kept if item in there]
     table[items.ids(shared)] = new[known.ids(shared)]
     return table
 
@@ -195,6 +230,22 @@ class Runs:
     def variants(self):
         """Names of the variants that have results, in the order they came."""
         return list(dict.fromkeys(key.rpartition("/")[0] for key in self.results))
+
+
+def run_variants(runs, variants, args, train):
+    """Runs all variants: the first with each seed, the others with fewer.
+
+    Args:
+        runs: `Runs`.
+        variants: Dict from name to `Variant`.
+        args: Parsed arguments, with `seeds` and `ablation_seeds`.
+        train: Function `(variant, folder, seed)` that returns scores.
+    """
+    for name, variant in variants.items():
+        first = name == next(iter(variants))
+        for seed in args.seeds if first else args.ablation_seeds:
+            runs.run(name, seed, functools.partial(train, variant))
+    print(table(runs))
 
 
 def _best_first(summary):

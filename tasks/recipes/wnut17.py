@@ -1,24 +1,25 @@
 """Tagger for noisy English text: WNUT-17, emerging and rare entities.
 
-Four stages: a language model in both directions on open text; parts of speech (UD
-English EWT); tagging of tweets (the Broad Twitter Corpus, with its kinds of entities
-renamed to those of WNUT-17) together with WNUT-17; then WNUT-17 alone. Seeds differ in
-the last stage, the stages before it are done once. Settings were chosen on the
-development set; the shipped model is trained on training and development set together,
-for a number of epochs fixed beforehand.
+Four stages: a language model in both directions on open text, beside GloVe's vectors;
+parts of speech (UD English EWT); tagging of tweets (the Broad Twitter Corpus, with its
+kinds of entities renamed to those of WNUT-17) together with WNUT-17; then WNUT-17
+alone. Seeds differ in the last stage, the stages before it are done once. Settings were
+chosen on the development set; the shipped model is trained on training and development
+set together, for a number of epochs fixed beforehand.
 
 Data: folders wnut17, btc_ner, tatoeba_en_de, wikitext2_partial, ud_english_ewt and
 glove_50d_5k in --data-dir.
 """
 
+import functools
 import json
 from pathlib import Path
 
 from tasks.data.ner import examples_from
-from tasks.ner import NamedEntityTagger
 from tasks.recipes import tagging
-from tasks.recipes.open_text import OPTIONS, open_text_encoder
 from tasks.recipes.open_text import add_arguments as add_encoder_arguments
+from tasks.recipes.open_text import open_text_encoder, start_variant
+from tasks.recipes.tagging import Variant
 
 NAME = "ner_lstm_crf.wnut17_en"
 LABELS = ["corporation", "creative-work", "group", "location", "person", "product"]
@@ -26,12 +27,18 @@ LABELS = ["corporation", "creative-work", "group", "location", "person", "produc
 BTC_LABELS = {"PER": "person", "LOC": "location", "ORG": "group"}
 # What a tagger starts from, and its options; the first one is shipped.
 VARIANTS = {
-    "full": ("tweets", {}),
-    "softmax, no CRF": ("tweets", {"crf": False}),
-    "plain LSTM, no zoneout": ("tweets", {"zoneout_h": 0.0, "zoneout_c": 0.0}),
-    "no pretraining": (None, {}),
-    "no pretraining, no characters": (None, {"char_encoder": None}),
-    "pretrained without tweets": ("parts", {}),
+    "full": Variant("tweets"),
+    "softmax, no CRF": Variant("tweets", options={"crf": False}),
+    "plain LSTM, no zoneout": Variant(
+        "tweets", options={"zoneout_h": 0.0, "zoneout_c": 0.0}
+    ),
+    "pretrained without tweets": Variant("parts"),
+    "GloVe, not pretrained": Variant("vectors"),
+    "GloVe, not pretrained, no characters": Variant(
+        "vectors", options={"char_encoder": None}
+    ),
+    "pretrained, no GloVe": Variant("tweets", vectors=False),
+    "no GloVe, not pretrained": Variant(None, vectors=False),
 }
 SHIFTS = [0.0, -0.25, -0.5, -0.75, -1.0, -1.5, -2.0]
 EXAMPLES = [
@@ -61,29 +68,20 @@ def run(args):
     data = read_data(data_dir)
     if args.development:
         data["test"], data["final"] = data["dev"], data["train"]
-    encoders = pretrained(output, data, args)
-    data["shift"] = choose_shift(encoders, data, args, output)
     runs = tagging.Runs(output / ("development" if args.development else "runs"))
-    for variant, (stage, options) in VARIANTS.items():
-        for seed in args.seeds if variant == "full" else args.ablation_seeds:
-            runs.run(
-                variant,
-                seed,
-                lambda folder, seed, stage=stage, options=options: train_one(
-                    encoders, stage, options, seed, data, args, folder
-                ),
-            )
-    print(tagging.table(runs))
+    train = functools.partial(train_one, args, data)
+    tagging.run_variants(runs, VARIANTS, args, train)
     if not args.development:
         finish(output, runs, data, args)
 
 
-def pretrained(output, data, args):
+def pretrained(args, data, vectors):
     """Folders of the encoder after each stage of pretraining, made where missing."""
-    folders = open_text_encoder(args)
-    folders["tweets"] = output / "tweets"
+    folders = open_text_encoder(args, vectors)
+    name = "tweets" if vectors else "tweets_no_vectors"
+    folders["tweets"] = Path(args.output) / name
     if not (folders["tweets"] / "encoder.npz").exists():
-        tagger = new_tagger(folders, "parts", {})
+        tagger = start_variant(Variant("parts"), LABELS, folders)
         tagger.fit(
             data["tweets"] + data["train"],
             epochs=args.tweet_epochs,
@@ -94,15 +92,6 @@ def pretrained(output, data, args):
         )
         tagging.save_encoder(tagger, folders["tweets"])
     return folders
-
-
-def new_tagger(folders, stage, options):
-    """A tagger that starts from a stage of pretraining, or from nothing."""
-    words, characters = tagging.vocabularies_of(folders["language_model"])
-    tagger = NamedEntityTagger(LABELS, words, characters, **{**OPTIONS, **options})
-    if stage is not None:
-        tagging.load_encoder(tagger, folders[stage])
-    return tagger
 
 
 def read_data(data_dir):
@@ -122,18 +111,20 @@ def _renamed(tag):
     return tag if tag == "O" else tag[:2] + BTC_LABELS[tag[2:]]
 
 
-def choose_shift(folders, data, args, output):
+def choose_shift(args, data):
     """The shift of `NamedEntityTagger.balance`, by cross-validation.
 
     A tagger that has the development set to learn from is less careful than one that
     has not. So each half of it chooses for a tagger that learned from the other half;
     the shift with the best mean F1 is taken.
     """
-    path = output / "shift.json"
+    path = Path(args.output) / "shift.json"
     if not path.exists():
+        first = next(iter(VARIANTS.values()))
+        folders = pretrained(args, data, first.vectors)
         halves, scores = (data["dev"][::2], data["dev"][1::2]), []
         for held, other in (halves, halves[::-1]):
-            tagger = new_tagger(folders, "tweets", {})
+            tagger = start_variant(first, LABELS, folders)
             learn(tagger, data["train"] + other, 0, args)
             scores.append(tagging.scores_by_shift(tagger, held, SHIFTS))
         mean = [sum(pair) / 2 for pair in zip(*scores, strict=True)]
@@ -155,11 +146,13 @@ def learn(tagger, examples, seed, args, checkpoint_dir=None):
     )
 
 
-def train_one(folders, stage, options, seed, data, args, folder):
+def train_one(args, data, variant, folder, seed):
     """Trains one variant with one seed; saves it, and returns its test scores."""
-    tagger = new_tagger(folders, stage, options)
+    shift = choose_shift(args, data)
+    folders = pretrained(args, data, variant.vectors)
+    tagger = start_variant(variant, LABELS, folders)
     learn(tagger, data["final"], seed, args, folder / "state")
-    tagger.balance(data["final"], [data["shift"]])
+    tagger.balance(data["final"], [shift])
     tagger.save(folder / "preset")
     return tagger.evaluate(data["test"])
 

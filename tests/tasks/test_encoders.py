@@ -6,8 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from tasks.data.vectors import compress
 from tasks.encoders import (
     CharacterEncoder,
+    CompressedVectors,
     encode_words,
     recurrent_encoder,
     word_inputs,
@@ -188,3 +190,50 @@ def test_the_encoder_takes_the_options_of_its_layer():
     assert encoder.name == "second"
     for layer in (encoder.forward_layer, encoder.backward_layer):
         assert (layer.units, layer.zoneout_h, layer.recurrent_dropout) == (4, 0.1, 0.2)
+
+
+class TestCompressedVectors:
+    def make(self):
+        vectors = np.random.default_rng(0).normal(size=(9, 6)).astype("float32")
+        layer = CompressedVectors(9, 6, 3)
+        layer.build()
+        layer.set_weights(compress(vectors, 3))
+        return layer, vectors
+
+    def test_few_words_get_their_vectors_back(self):
+        layer, vectors = self.make()
+        ids = np.array([[3, 0], [8, 3]], "int32")
+        np.testing.assert_allclose(run(layer, ids), vectors[ids], rtol=1e-5)
+        assert layer.compute_output_shape((2, 2)) == (2, 2, 6)
+
+    def test_it_is_never_trained(self):
+        layer, _ = self.make()
+        assert not layer.trainable_variables
+
+    def test_config_keeps_every_option(self):
+        layer, _ = self.make()
+        config = json.loads(json.dumps(layer.get_config()))
+        again = CompressedVectors.from_config(config)
+        assert (again.vocabulary_size, again.dim, again.groups) == (9, 6, 3)
+
+    def test_groups_must_divide_the_size(self):
+        with pytest.raises(ValueError, match="'vectors' must divide dim=6"):
+            CompressedVectors(9, 6, 4, name="vectors")
+
+
+def test_words_beyond_the_own_ones_share_the_vector_of_unknown_words():
+    inputs = word_inputs(7)
+    sizes = {**SIZES, "char_encoder": None, "casing_dim": 0}
+    x = encode_words(inputs, **sizes, own_words=3)
+    model = keras.Model(inputs, x)
+    assert model.get_layer("word_embedding").input_dim == 5
+    data = {
+        "word_ids": np.array([[4, 5, 1, 19]], "int32"),
+        "char_ids": np.zeros((1, 4, 7), "int32"),
+        "casing_ids": np.zeros((1, 4), "int32"),
+        "mask": np.ones((1, 4), "bool"),
+    }
+    four, five, unknown, last = keras.ops.convert_to_numpy(model(data))[0]
+    np.testing.assert_array_equal(five, unknown)
+    np.testing.assert_array_equal(last, unknown)
+    assert not np.array_equal(four, unknown)

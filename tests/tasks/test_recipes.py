@@ -51,9 +51,9 @@ class TestRecipes:
     @pytest.mark.parametrize("name", RECIPES)
     def test_each_variant_can_be_built(self, name):
         words, characters = Vocabulary(["ada"]), Vocabulary("ad")
-        for _, options in RECIPES[name].VARIANTS.values():
+        for variant in RECIPES[name].VARIANTS.values():
             NamedEntityTagger(
-                RECIPES[name].LABELS, words, characters, **{**SIZES, **options}
+                RECIPES[name].LABELS, words, characters, **{**SIZES, **variant.options}
             )
 
     def test_unknown_names_are_missing(self):
@@ -169,6 +169,19 @@ def make_tagger(
     )
 
 
+def test_variants_share_the_seeds_of_an_ablation(tmp_path):
+    variants = {name: tagging.Variant(name) for name in ("full", "one", "two")}
+    seen = []
+
+    def train(variant, folder, seed):
+        seen.append((variant.stage, seed))
+        return {"f1": 0.5, "precision": 0.5, "recall": 0.5}
+
+    args = argparse.Namespace(seeds=[1, 2], ablation_seeds=[3])
+    tagging.run_variants(tagging.Runs(tmp_path), variants, args, train)
+    assert seen == [("full", 1), ("full", 2), ("one", 3), ("two", 3)]
+
+
 def rows(tagger, layer, vocabulary, items):
     table = tagger.model.get_layer(layer).get_weights()[0]
     return table[vocabulary.ids(items)]
@@ -219,6 +232,38 @@ class TestLoadEncoder:
         got = new.model.get_layer("encoder").get_weights()
         for a, b in zip(got, layer.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+    def test_own_vectors_and_those_of_others_go_by_the_word(self, tmp_path):
+        sizes = dict(own_words=2, vector_dim=4, vector_groups=2)
+        old = make_tagger(**sizes)
+        codes = np.arange(10).reshape(5, 2)
+        centroids = np.random.default_rng(0).normal(size=(512, 2))
+        old.model.get_layer("word_vectors").set_weights([codes, centroids])
+        tagging.save_encoder(old, tmp_path)
+        new = make_tagger(words=["ada", "grace", "alan", "new"], **sizes)
+        tagging.load_encoder(new, tmp_path)
+        words, known = new.features.words, old.features.words
+        got = rows(new, "word_vectors", words, ["ada", "grace", "alan", "new"])
+        wanted = rows(old, "word_vectors", known, ["ada", "grace", "alan"])
+        np.testing.assert_array_equal(got[:3], wanted)
+        np.testing.assert_array_equal(got[3], 0)
+        new_centroids = new.model.get_layer("word_vectors").get_weights()[1]
+        np.testing.assert_allclose(new_centroids, centroids, rtol=1e-6)
+        # grace has a vector of its own in the new table alone, alan in the old alone.
+        np.testing.assert_array_equal(
+            rows(new, "word_embedding", words, ["ada"]),
+            rows(old, "word_embedding", known, ["ada"]),
+        )
+
+    def test_some_layers_alone_come_over(self, tmp_path):
+        old, new = make_tagger(), make_tagger()
+        for tagger, value in ((old, 2.0), (new, 1.0)):
+            fill(tagger.model.get_layer("encoder"), value)
+            fill(tagger.model.get_layer("word_embedding"), value)
+        tagging.save_encoder(old, tmp_path)
+        tagging.load_encoder(new, tmp_path, only=("encoder",))
+        assert (new.model.get_layer("encoder").get_weights()[0] == 2).all()
+        assert (new.model.get_layer("word_embedding").get_weights()[0] == 1).all()
 
     def test_a_head_for_as_many_tags_comes_along(self, tmp_path):
         old, new = make_tagger(), make_tagger()
@@ -340,6 +385,25 @@ class TestPretraining:
     def test_a_finished_run_is_not_repeated(self, pretrained, toy, monkeypatch):
         monkeypatch.setattr(pretrain, "read_sentences", None)
         assert run_pretraining(toy, pretrained) == pretrained
+
+    def test_vectors_of_others_stay_as_they_are(self, toy, small_batches, tmp_path):
+        random = np.random.default_rng(3)
+        vectors = (["cat", "lynx"], random.normal(size=(2, 4)).astype("float32"))
+        folder = run_pretraining(
+            toy, tmp_path, vectors=vectors, vector_groups=2, passes=1
+        )
+        words, characters = tagging.vocabularies_of(folder)
+        sizes = {**SIZES, **tagging.encoder_options(folder)}
+        assert sizes["own_words"] == len(words.items) - 1  # lynx is not in the text
+        assert words.items[-1] == "lynx"
+        tagger = NamedEntityTagger(["X"], words, characters, **sizes)
+        tagging.load_encoder(tagger, folder)
+        layer = tagger.model.get_layer("word_vectors")
+        got = keras.ops.convert_to_numpy(layer(np.array(words.ids(["cat", "lynx"]))))
+        np.testing.assert_allclose(got, vectors[1], rtol=1e-5)
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(layer(np.array(words.ids(["tree"])))), 0
+        )
 
     def test_words_asked_for_are_in(self, toy):
         sentences = pretrain.read_sentences(["tatoeba"], toy)
