@@ -16,6 +16,7 @@ from tests import fresh
 from tests.backend import differentiate, numbers
 from tests.numeric_contract import NumericContract
 from tests.sequences import BATCH, FEATURES, TIME, UNITS, close, in_order, some_data
+from zoo.streams import Stream
 
 __all__ = [
     "BATCH",
@@ -277,6 +278,33 @@ class RecurrentContract(LayerContract, NumericContract):
             output, state = layer.step(inputs[:, t], state)
             close(numbers(output), [wanted[:, t]])
         close(numbers(state), end)
+
+    def test_compiled_steps_equal_the_whole(self):
+        layer, (inputs, _) = self.made(return_state=True), some_data()
+        if not hasattr(layer, "step") or self.parts[0][0] == "reverse":
+            pytest.skip("this layer is no stream")
+        wanted, *end = self.run(layer, inputs)
+        stream = Stream(layer)
+        outputs = [numbers(stream(inputs[:, t]))[0] for t in range(TIME)]
+        close(np.stack(outputs, 1), wanted)
+        close(numbers(stream.state), end)
+
+    @pytest.mark.parametrize("case", ["rank", "features", "states", "state"])
+    def test_what_does_not_fit_a_step_is_a_clear_error(self, case):
+        layer, (inputs, _) = self.made(), some_data()
+        if not hasattr(layer, "step"):
+            pytest.skip("this layer does not run step by step")
+        state, step = self.state(layer), inputs[:, 0]
+        names = [x.name for x in layer._flatten_layers()]
+        wrong = {
+            "rank": (inputs, None),
+            "features": (step[:, :2], None),
+            "states": (step, state[:-1]),
+            "state": (step, [s[:, :-1] for s in state]),
+        }
+        with pytest.raises(ValueError) as error:
+            layer.step(*wrong[case])
+        assert any(f"'{name}'" in str(error.value) for name in names)
 
     @pytest.mark.parametrize("return_state", BOTH)
     @pytest.mark.parametrize("return_sequences", BOTH)

@@ -102,6 +102,23 @@ class NumericContract:
                 slope = (at(i, step * way) - at(i, -step * way)) / (2 * step)
                 np.testing.assert_allclose((gradient * way).sum(), slope, 1e-5, 1e-7)
 
+    def test_engines_agree(self):
+        """Those that can run here, in values and gradients, with masks."""
+        with double():
+            results = []
+            for engine in getattr(self.layer_class, "engines", ()):
+                layer = self.made(dtype="float64", return_state=True)
+                if layer.why_not(engine) is None:
+                    layer.engine = engine
+                    (inputs, mask), state = (
+                        some_data("float64"),
+                        self.state(layer, "float64"),
+                    )
+                    results.append(differentiate(layer, inputs, mask, state))
+            for other in results[1:]:
+                close(other.outputs, results[0].outputs, 1e-9)
+                close(other.gradients(), results[0].gradients(), 1e-9)
+
     def test_long_and_extreme_inputs_stay_finite(self):
         layer = self.made(return_state=True)
         inputs, mask = some_data(time=2000)

@@ -21,11 +21,11 @@ def zoneout_lstm(
     Args:
         weights: Dictionary from the weights' names to arrays.
         inputs, mask: `(batch, time, features)` and `(batch, time)`, or `None`.
-        state: List `[h, c]`, each `(batch, units)`.
-        recurrent_mask: `(batch, units)`, multiplied with h before its product.
+        state: List `[h, c]`, `(batch, size)` and `(batch, units)`.
+        recurrent_mask: `(batch, size)`, multiplied with h before its product.
 
     Returns:
-        Outputs `(batch, time, units)`, the last of them, and the final `[h, c]`.
+        Outputs `(batch, time, size)`, the last of them, and the final `[h, c]`.
     """
     batch, time, _ = inputs.shape
     mask = np.ones((batch, time), "bool") if mask is None else mask
@@ -51,11 +51,15 @@ def _step(weights, x, h, c, layer_norm):
         input_part = weights["input_gain"] * _normal(input_part)
         recurrent_part = weights["recurrent_gain"] * _normal(recurrent_part)
     i, f, g, o = np.split(input_part + recurrent_part + weights.get("bias", 0), 4)
+    see_i, see_f, see_o = np.split(weights.get("peephole_kernel", np.zeros(3)), 3)
+    i, f = i + see_i * c, f + see_f * c
     new_c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+    o = o + see_o * new_c
     seen = new_c
     if layer_norm:
         seen = weights["cell_gain"] * _normal(new_c) + weights["cell_bias"]
-    return _sigmoid(o) * np.tanh(seen), new_c
+    new_h = _sigmoid(o) * np.tanh(seen)
+    return new_h @ weights.get("projection_kernel", np.eye(len(c))), new_c
 
 
 def _sigmoid(x):

@@ -36,6 +36,7 @@ class Lazy:
 
 
 tf = Lazy("tensorflow", "pip install 'tensorflow>=2.20,<2.22'")
+jax = Lazy("jax", "pip install jax")
 tf_text = Lazy(
     "tensorflow_text",
     "pip install tensorflow-text, of the same minor version as TensorFlow "

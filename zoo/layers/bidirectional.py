@@ -65,9 +65,19 @@ class Bidirectional(keras.layers.Layer):
         self.supports_masking = True
 
     @property
+    def output_size(self):
+        """Number of features of the merged output."""
+        return self.forward_layer.output_size * (1 + (self.merge_mode == "concat"))
+
+    @property
     def units(self):
         """Size of the merged output."""
-        return self.forward_layer.units * (2 if self.merge_mode == "concat" else 1)
+        return self.output_size
+
+    @property
+    def return_state(self):
+        """Whether states come back."""
+        return self.forward_layer.return_state
 
     @property
     def return_sequences(self):
@@ -134,7 +144,7 @@ class Bidirectional(keras.layers.Layer):
     def _merge_spec(self, forward, backward):
         if self.merge_mode is None:
             return forward, backward
-        shape = (*forward.shape[:-1], self.units)
+        shape = (*forward.shape[:-1], self.output_size)
         return keras.KerasTensor(shape, forward.dtype)
 
     def compute_mask(self, inputs, mask=None):

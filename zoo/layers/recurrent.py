@@ -3,6 +3,12 @@
 import keras
 from keras import ops
 
+from zoo import devices
+from zoo.streams import compiled_step
+
+# The fastest first, on a device that suits it.
+ENGINES = ("cudnn", "parallel", "loop")
+
 
 class Recurrent(keras.layers.Layer):
     """Base class of the recurrent layers.
@@ -23,6 +29,11 @@ class Recurrent(keras.layers.Layer):
         reverse: Whether to run from the last valid step of each row to its first.
             Unlike Keras' `go_backwards`, outputs keep the order of the inputs.
         seed: Integer, makes random masks reproducible.
+        engine: What runs the recurrence: `"loop"`, step after step; `"parallel"`, all
+            steps at once; `"cudnn"`, the GPU's own layer; `"auto"`, the fastest that
+            the options and the device allow. They differ in speed alone, and not
+            every layer has them all: `engines` lists those it has, and `why_not`
+            says what stands against one.
         **kwargs: `name`, `dtype` and `trainable`.
 
     Call arguments:
@@ -37,9 +48,11 @@ class Recurrent(keras.layers.Layer):
         `return_state`, a tuple of that and each final state.
 
     Raises:
-        ValueError: If a shape does not fit; the message names the layer, what came
-            and what would work.
+        ValueError: If a shape does not fit, or the engine asked for cannot be used;
+            the message names the layer, what came and what would work.
     """
+
+    engines = ("loop",)
 
     def __init__(
         self,
@@ -49,20 +62,17 @@ class Recurrent(keras.layers.Layer):
         return_state=False,
         reverse=False,
         seed=None,
+        engine="auto",
         **kwargs,
     ):
         # The layer casts for itself: Keras would round states to bfloat16.
         super().__init__(autocast=False, **kwargs)
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise ValueError(
-                f"`units` of layer '{self.name}' must be a positive integer. "
-                f"Received: {units!r}"
-            )
-        self.units = units
+        self.units = check_size(self.name, "units", units)
         self.return_sequences = bool(return_sequences)
         self.return_state = bool(return_state)
         self.reverse = bool(reverse)
         self.seed = seed
+        self.engine = check_engine(self.name, engine)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
         self.supports_jit = True
@@ -73,9 +83,51 @@ class Recurrent(keras.layers.Layer):
         return (self.units,)
 
     @property
+    def output_size(self):
+        """Number of features of the output."""
+        return self.units
+
+    @property
     def state_dtype(self):
         """dtype of states: float32, or float64 in a float64 layer."""
         return "float64" if self.compute_dtype == "float64" else "float32"
+
+    def why_not(self, engine):
+        """Why the layer cannot use an engine here: a sentence; `None` if it can."""
+        check_engine(self.name, engine)
+        if engine == "auto":
+            return None
+        if engine not in self.engines:
+            known = ", ".join(repr(e) for e in self.engines)
+            return f"{type(self).__name__} has no such engine; it has {known}."
+        return self._refuses(engine)
+
+    def _refuses(self, engine):
+        """For subclasses: what stands against one of their engines, or `None`."""
+        return None
+
+    def chosen_engine(self):
+        """The engine that runs: the one asked for, or with `"auto"` the fastest.
+
+        A plain loop beats parallel engines on a CPU, so there they run on demand
+        only.
+
+        Raises:
+            ValueError: If the engine asked for cannot be used.
+        """
+        if self.engine != "auto":
+            reason = self.why_not(self.engine)
+            if reason is not None:
+                raise ValueError(
+                    f"Layer '{self.name}' ({type(self).__name__}) cannot use "
+                    f'engine={self.engine!r}: {reason} engine="auto" always works.'
+                )
+            return self.engine
+        for engine in ENGINES[:-1]:
+            slow = engine == "parallel" and devices.kind() == "cpu"
+            if not slow and engine in self.engines and not self._refuses(engine):
+                return engine
+        return "loop"
 
     def scan(self, inputs, mask, state, training):
         """Runs over all steps.
@@ -128,21 +180,41 @@ class Recurrent(keras.layers.Layer):
 
         Returns:
             Output `(batch, units)` and the list of new states.
+
+        Raises:
+            ValueError: If a shape does not fit.
         """
-        inputs = ops.expand_dims(ops.convert_to_tensor(inputs), 1)
+        inputs = ops.convert_to_tensor(inputs)
+        if len(inputs.shape) != 2:
+            raise ValueError(
+                f"`step` of layer '{self.name}' ({type(self).__name__}) takes inputs "
+                f"of shape (batch, features). Received shape: {tuple(inputs.shape)}"
+            )
+        batch, features = inputs.shape
         if not self.built:
-            self.build(inputs.shape)
+            self.build((batch, None, features))
+        self._check(keras.KerasTensor((batch, 1, features)), None, state)
         if state is None:
             state = self.get_initial_state(ops.shape(inputs)[0])
-        steps = ops.transpose(ops.cast(inputs, self.compute_dtype), (1, 0, 2))
-        outputs, state = self.scan(steps, None, tuple(state), bool(training))
-        return ops.cast(outputs[0], self.compute_dtype), list(state)
+        state = tuple(ops.cast(s, self.state_dtype) for s in state)
+        inputs = ops.cast(inputs, self.compute_dtype)
+        output, state = self._one_step(inputs, state, bool(training))
+        return ops.cast(output, self.compute_dtype), list(state)
+
+    def _one_step(self, inputs, state, training):
+        """Output and state after one step; a subclass may know a shorter way."""
+        outputs, state = self.scan(ops.expand_dims(inputs, 0), None, state, training)
+        return outputs[0], state
+
+    def compiled_step(self):
+        """`step` at inference as a compiled function; see `zoo.streams`."""
+        return compiled_step(self)
 
     def compute_output_spec(self, inputs, mask=None, initial_state=None, training=None):
         self._check(inputs, mask, initial_state)
         batch, time, _ = inputs.shape
         shape = (batch, time) if self.return_sequences else (batch,)
-        output = keras.KerasTensor((*shape, self.units), self.compute_dtype)
+        output = keras.KerasTensor((*shape, self.output_size), self.compute_dtype)
         if not self.return_state:
             return output
         states = [
@@ -157,6 +229,7 @@ class Recurrent(keras.layers.Layer):
         return (mask, *(None for _ in self.state_sizes)) if self.return_state else mask
 
     def _check(self, inputs, mask, initial_state):
+        self.chosen_engine()
         who, shape = f"Layer '{self.name}' ({type(self).__name__})", inputs.shape
         if len(shape) != 3:
             raise ValueError(
@@ -199,6 +272,7 @@ class Recurrent(keras.layers.Layer):
             "return_state": self.return_state,
             "reverse": self.reverse,
             "seed": self.seed,
+            "engine": self.engine,
         }
 
 
@@ -207,6 +281,16 @@ def _fits(shape, wanted):
     return len(shape) == len(wanted) and all(
         a is None or b is None or a == b for a, b in zip(shape, wanted, strict=True)
     )
+
+
+def check_size(layer, name, size):
+    """Returns a positive integer, or says that it should be one."""
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ValueError(
+            f"`{name}` of layer '{layer}' must be a positive integer. "
+            f"Received: {size!r}"
+        )
+    return size
 
 
 def check_rate(layer, name, rate):
@@ -221,3 +305,13 @@ def check_rate(layer, name, rate):
             f"Received: {rate!r}"
         )
     return float(rate)
+
+
+def check_engine(layer, engine):
+    """Returns the name of an engine, or says which there are."""
+    if engine not in ("auto", *ENGINES):
+        known = ", ".join(map(repr, ("auto", *reversed(ENGINES))))
+        raise ValueError(
+            f"`engine` of layer '{layer}' must be one of {known}. Received: {engine!r}"
+        )
+    return engine

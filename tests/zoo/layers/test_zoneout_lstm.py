@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.backend import numbers
+from tests.backend import BACKEND, differentiate, numbers
 from tests.contract import UNITS, RecurrentContract, close, some_data
 from tests.reference import zoneout_lstm
+from zoo import devices
 from zoo.layers import ZoneoutLSTM
 
 
@@ -18,7 +19,10 @@ class TestPlain(RecurrentContract):
         "zoneout_c": 0.2,
         "dropout": 0.3,
         "recurrent_dropout": 0.4,
+        "recurrent_dropconnect": 0.15,
         "layer_norm": True,
+        "peepholes": True,
+        "projection": 5,
         "use_bias": False,
         "unit_forget_bias": False,
         "kernel_initializer": keras.initializers.RandomNormal(stddev=0.3, seed=1),
@@ -31,6 +35,7 @@ class TestPlain(RecurrentContract):
         "return_state": True,
         "reverse": True,
         "seed": 11,
+        "engine": "loop",
     }
 
     def equation(self, layer, inputs, mask, state):
@@ -59,6 +64,21 @@ class TestDropout(TestPlain):
     random = True
 
 
+class TestVariants(TestPlain):
+    """Peepholes, projection, DropConnect and what there was before, all at once."""
+
+    fixed = {
+        "peepholes": True,
+        "projection": 3,
+        "recurrent_dropconnect": 0.1,
+        "recurrent_dropout": 0.1,
+        "zoneout_h": 0.05,
+        "zoneout_c": 0.1,
+    }
+    random = True
+    narrow = 0.2  # one more product in bfloat16 at every step
+
+
 class TestAgainstKeras:
     def test_equals_keras_lstm(self):
         """With the same weights, and without zoneout."""
@@ -69,6 +89,96 @@ class TestAgainstKeras:
         theirs.set_weights(layer.get_weights())
         wanted = numbers(theirs(inputs, mask=mask))[0]
         close(numbers(layer(inputs, mask=mask))[0][mask], wanted[mask])
+
+
+class TestEngines:
+    def test_names(self):
+        with pytest.raises(ValueError, match="'loop', 'parallel', 'cudnn'.*'fast'"):
+            ZoneoutLSTM(3, engine="fast")
+        with pytest.raises(ValueError, match="`engine` of layer 'tagger' must be"):
+            ZoneoutLSTM(3, name="tagger").why_not("gpu")
+
+    def test_why_not(self):
+        layer = ZoneoutLSTM(3)
+        assert layer.why_not("loop") is None
+        assert layer.why_not("auto") is None
+        assert "it has 'loop', 'cudnn'" in layer.why_not("parallel")
+        assert layer.chosen_engine() == ("loop" if layer.why_not("cudnn") else "cudnn")
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [
+            ({}, "sees no GPU"),
+            ({"zoneout_h": 0.1}, "zoneout_h=0.0"),
+            ({"zoneout_c": 0.1}, "zoneout_c=0.0"),
+            ({"recurrent_dropout": 0.1}, "recurrent_dropout=0.0"),
+            ({"recurrent_dropconnect": 0.1}, "recurrent_dropconnect=0.0"),
+            ({"layer_norm": True}, "layer_norm=False"),
+            ({"peepholes": True}, "peepholes=False"),
+            ({"projection": 2}, "projection=None"),
+            ({"use_bias": False}, "use_bias=True"),
+            ({"dtype": "mixed_bfloat16"}, "rounded to bfloat16"),
+        ],
+    )
+    def test_why_not_cudnn(self, options, reason, monkeypatch):
+        monkeypatch.setattr(devices, "kind", lambda: "gpu" if options else "cpu")
+        assert reason in ZoneoutLSTM(3, **options).why_not("cudnn")
+
+    def test_auto_takes_cudnn_on_a_gpu(self, monkeypatch):
+        monkeypatch.setattr(devices, "kind", lambda: "gpu")
+        layer = ZoneoutLSTM(3, dropout=0.2)
+        assert layer.chosen_engine() == "cudnn"
+        # XLA on TensorFlow cannot compile cuDNN's operations.
+        assert layer.supports_jit == (BACKEND != "tensorflow")
+        assert ZoneoutLSTM(3, engine="loop").chosen_engine() == "loop"
+
+    def test_an_engine_that_cannot_be_used(self):
+        inputs, _ = some_data()
+        layer = ZoneoutLSTM(3, engine="parallel", name="tagger")
+        with pytest.raises(ValueError, match="'tagger'.*engine='parallel'.*'cudnn'"):
+            layer(inputs)
+        layer = ZoneoutLSTM(3, engine="cudnn", peepholes=True)
+        with pytest.raises(ValueError, match="peepholes=False alone.*always works"):
+            layer(inputs)
+
+    def test_cudnn_takes_no_mask(self, monkeypatch):
+        monkeypatch.setattr(devices, "kind", lambda: "gpu")
+        (inputs, mask), layer = (
+            some_data(),
+            ZoneoutLSTM(3, engine="cudnn", name="tagger"),
+        )
+        with pytest.raises(ValueError, match="'tagger'.*with a mask"):
+            layer(inputs, mask=mask)
+
+    @pytest.mark.parametrize("reverse", [False, True])
+    def test_delegation_to_keras(self, reverse, monkeypatch):
+        """Keras runs its own loop where there is no GPU; values must agree."""
+        loop, cudnn = (TestPlain().made(reverse=reverse, seed=1) for _ in range(2))
+        inputs, _ = some_data()
+        state = TestPlain().state(loop)
+        wanted = differentiate(loop, inputs, None, state)
+        calls = []
+
+        def scan(inputs, mask, state, training):
+            calls.append(1)
+            return cudnn._cudnn(inputs, state)
+
+        cudnn._delegate()
+        names = [w.path for w in cudnn.weights]
+        monkeypatch.setattr(cudnn, "scan", scan)
+        got = differentiate(cudnn, inputs, None, state)
+        assert calls
+        assert [w.path for w in cudnn.weights] == names
+        close(got.outputs, wanted.outputs)
+        close(got.gradients(), wanted.gradients(), 1e-4)
+
+    def test_the_engine_is_used(self, monkeypatch):
+        (inputs, mask), layer = some_data(), TestPlain().made()
+        monkeypatch.setattr(devices, "kind", lambda: "gpu")
+        monkeypatch.setattr(layer, "_cudnn", lambda x, state: (x[..., :1] * 7, state))
+        (outputs,) = numbers(layer(inputs))
+        close(outputs, 7 * inputs[..., :1])
+        assert numbers(layer(inputs, mask=mask))[0].shape[-1] == UNITS
 
 
 class TestOptions:
@@ -106,9 +216,34 @@ class TestOptions:
         with pytest.raises(ValueError, match="'tagger' must be a positive integer"):
             ZoneoutLSTM(units, name="tagger")
 
+    @pytest.mark.parametrize("size", [0, -1, 2.0, True, "3"])
+    def test_bad_projections(self, size):
+        with pytest.raises(ValueError, match="`projection` of layer 'tagger' must be"):
+            ZoneoutLSTM(3, name="tagger", projection=size)
+
+    def test_sizes_with_projection(self):
+        layer = ZoneoutLSTM(8, projection=3, return_state=True)
+        assert layer.state_sizes == (3, 8)
+        shapes = [x.shape for x in numbers(layer(np.zeros((2, 5, 4), "float32")))]
+        assert shapes == [(2, 3), (2, 3), (2, 8)]
+
+    def test_peepholes_of_zero_change_nothing(self):
+        (inputs, mask), plain = some_data(), TestPlain().made()
+        layer = ZoneoutLSTM(UNITS, peepholes=True, return_sequences=True)
+        layer.build(inputs.shape)
+        layer.set_weights([*plain.get_weights(), np.zeros(3 * UNITS)])
+        close(numbers(layer(inputs, mask=mask)), numbers(plain(inputs, mask=mask)))
+
     @pytest.mark.parametrize("rate", [-0.1, 1.1, np.nan, "0.5", None, True])
     @pytest.mark.parametrize(
-        "name", ["zoneout_h", "zoneout_c", "dropout", "recurrent_dropout"]
+        "name",
+        [
+            "zoneout_h",
+            "zoneout_c",
+            "dropout",
+            "recurrent_dropout",
+            "recurrent_dropconnect",
+        ],
     )
     def test_bad_rates(self, name, rate):
         with pytest.raises(ValueError, match=f"`{name}` of layer 'tagger' must be"):

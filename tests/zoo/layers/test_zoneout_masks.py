@@ -193,3 +193,54 @@ class TestVariationalDropout:
         layer, inputs, state, first = self.gradient()
         second = differentiate(layer, inputs, None, state, True)
         assert_independent(first.inputs[:, 0] == 0, second.inputs[:, 0] == 0, 0.3)
+
+
+class TestDropConnect:
+    def kernels(self, layer, calls=3):
+        """What is left of the recurrent kernel, per call: h = tanh(...) shows it.
+
+        With one unit of h at 1, the candidate of the first step is a row of the
+        kernel; input and output gates are open, the forget gate is shut.
+        """
+        units = layer.units
+        kernel = np.full((units, 4 * units), 0.5, "float32")
+        kernel[:, : 2 * units] = kernel[:, 3 * units :] = 0
+        bias = np.repeat(np.array([30.0, -30.0, 0.0, 30.0], "float32"), units)
+        layer.set_weights([np.zeros((FEATURES, 4 * units)), kernel, bias])
+        state = [np.eye(units, dtype="float32"), np.zeros((units, units), "float32")]
+        inputs = np.zeros((units, 1, FEATURES), "float32")
+        for _ in range(calls):
+            h = layer(inputs, initial_state=state, training=True)
+            yield np.arctanh(np.arctanh(numbers(h)[0][:, 0]))
+
+    def test_frequency_and_scale(self):
+        layer = made(64, recurrent_dropconnect=0.3, seed=1)
+        for kernel in self.kernels(layer):
+            dropped = np.abs(kernel) < 1e-3
+            assert_rate(dropped.sum(), 0.3, kernel.size)
+            close(kernel[~dropped], np.full((~dropped).sum(), 0.5 / 0.7), 1e-3)
+
+    def test_masks_are_drawn_anew_at_every_call(self):
+        layer = made(64, recurrent_dropconnect=0.3, seed=1)
+        dropped = [np.abs(kernel) < 1e-3 for kernel in self.kernels(layer)]
+        for a, b in itertools.combinations(dropped, 2):
+            assert_independent(a, b, 0.3)
+
+    def test_one_mask_for_all_rows_and_steps(self):
+        (kernel,) = self.kernels(made(32, recurrent_dropconnect=0.3, seed=1), 1)
+        scale = np.ones((32, 128))
+        scale[:, 64:96] = np.where(np.abs(kernel) < 1e-3, 0, 1 / 0.7)
+        # The masks of the other gates are not known: these do without the state.
+        layer = made(32, recurrent_dropconnect=0.3, seed=1)
+        weights = {w.name: numbers(w)[0] for w in layer.weights}
+        weights["recurrent_kernel"] = weights["recurrent_kernel"] * (scale != 1)
+        layer.set_weights([weights[w.name] for w in layer.weights])
+        weights["recurrent_kernel"] = weights["recurrent_kernel"] * scale
+        inputs, state = normal(4, 6, FEATURES), [np.zeros((4, 32))] * 2
+        wanted, *_ = zoneout_lstm(weights, inputs, None, state)
+        close(numbers(layer(inputs, training=True))[0], wanted, 1e-4)
+
+    def test_is_off_at_inference(self):
+        inputs = normal(5, 6, FEATURES)
+        dropped = made(recurrent_dropconnect=0.4)
+        np.testing.assert_array_equal(*numbers([dropped(inputs), made()(inputs)]))

@@ -18,21 +18,37 @@ CASES = {
     "recurrent dropout": {"dropped": True, "hold": 1},
     "layer norm": {"norm": True},
     "all": {"norm": True, "dropped": True, "hold": UNITS, "rate_c": 0.3},
+    "peepholes": {"peepholes": True},
+    "projection": {"size": 2, "hold": 1},
+    "all variants": {
+        "norm": True,
+        "dropped": True,
+        "peepholes": True,
+        "size": 2,
+        "hold": 1,
+        "rate_h": 0.2,
+        "rate_c": 0.3,
+        "reverse": True,
+    },
 }
 
 
-def problem(hold=0, dropped=False, norm=False, **options):
+def problem(hold=0, dropped=False, norm=False, peepholes=False, size=UNITS, **options):
     """Arrays by the names of `lstm`'s arguments, in float64, and plain options."""
     rng = np.random.default_rng(0)
     arrays = {
         "inputs": rng.normal(size=(TIME, BATCH, FEATURES)),
-        "kernel": rng.normal(size=(FEATURES + UNITS, 4 * UNITS)) / 2,
+        "kernel": rng.normal(size=(FEATURES + size, 4 * UNITS)) / 2,
         "bias": rng.normal(size=4 * UNITS),
-        "h0": rng.normal(size=(BATCH, UNITS)),
+        "h0": rng.normal(size=(BATCH, size)),
         "c0": rng.normal(size=(BATCH, UNITS)),
     }
     if dropped:
-        arrays["recurrent_mask"] = rng.uniform(size=(BATCH, UNITS)) * 2
+        arrays["recurrent_mask"] = rng.uniform(size=(BATCH, size)) * 2
+    if peepholes:
+        arrays["peepholes"] = rng.normal(size=3 * UNITS)
+    if size != UNITS:
+        arrays["projection"] = rng.normal(size=(UNITS, size))
     if norm:
         del arrays["inputs"]
         arrays["kernel"] = arrays["kernel"][FEATURES:]
@@ -67,11 +83,14 @@ def oracle(arrays, options):
             fed = np.concatenate([arrays["inputs"][t], fed], -1)
             z = fed @ arrays["kernel"] + arrays["bias"]
         i, f, g, o = np.split(z, 4, -1)
+        see_i, see_f, see_o = np.split(arrays.get("peepholes", np.zeros(3)), 3)
+        i, f = i + see_i * c, f + see_f * c
         new_c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         shown = new_c
         if "cell_gain" in arrays:
             shown = normal(new_c) * arrays["cell_gain"] + arrays["cell_bias"]
-        new_h = sigmoid(o) * np.tanh(shown)
+        new_h = sigmoid(o + see_o * new_c) * np.tanh(shown)
+        new_h = new_h @ arrays.get("projection", np.eye(UNITS))
         mixed = []
         for old, new, name in ((h, new_h, "h"), (c, new_c, "c")):
             rate = options.get(f"rate_{name}", 0)
@@ -95,9 +114,10 @@ def weighted(outputs, weights):
     return sum(ops.sum(x * ops.convert_to_tensor(w)) for x, w in pairs)
 
 
-def cotangents():
+def cotangents(arrays):
     rng = np.random.default_rng(1)
-    return rng.normal(size=(TIME, BATCH, UNITS)), rng.normal(size=(BATCH, UNITS))
+    size = arrays["h0"].shape[1]
+    return rng.normal(size=(TIME, BATCH, size)), rng.normal(size=(BATCH, UNITS))
 
 
 def run(arrays, options, mode):
@@ -113,7 +133,7 @@ def run(arrays, options, mode):
 
         def loss(values):
             outputs = call(values, names, options)
-            return weighted(outputs, cotangents()), outputs
+            return weighted(outputs, cotangents(arrays)), outputs
 
         function = jax.value_and_grad(loss, has_aux=True)
         function = jax.jit(function) if mode == "jit" else function
@@ -126,7 +146,7 @@ def run(arrays, options, mode):
 
         values = [torch.tensor(v, requires_grad=True) for v in values]
         outputs = call(values, names, options)
-        found = torch.autograd.grad(weighted(outputs, cotangents()), values)
+        found = torch.autograd.grad(weighted(outputs, cotangents(arrays)), values)
         outputs = [x.detach().numpy() for x in outputs]
         return outputs, {n: g.numpy() for n, g in zip(names, found, strict=True)}
     import tensorflow as tf
@@ -135,7 +155,7 @@ def run(arrays, options, mode):
         with tf.GradientTape() as tape:
             tape.watch(values)
             outputs = call(values, names, options)
-            loss = weighted(outputs, cotangents())
+            loss = weighted(outputs, cotangents(arrays))
         return outputs, tape.gradient(loss, values)
 
     values = [tf.constant(v) for v in values]
@@ -178,7 +198,7 @@ class TestLSTM:
         rng = np.random.default_rng(2)
 
         def loss(arrays):
-            pairs = zip(oracle(arrays, options), cotangents(), strict=True)
+            pairs = zip(oracle(arrays, options), cotangents(arrays), strict=True)
             return sum((x * w).sum() for x, w in pairs)
 
         assert set(gradients) == set(arrays)

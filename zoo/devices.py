@@ -1,0 +1,24 @@
+"""Which kind of device the backend computes on."""
+
+import keras
+
+from zoo.lazy import Lazy, tf
+
+jax = Lazy("jax", "pip install jax")
+torch = Lazy("torch", "pip install torch")
+
+
+def kind():
+    """The kind of device that computes by default: `"cpu"`, `"gpu"` or `"tpu"`."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        platform = jax.default_backend()
+        return {"cuda": "gpu", "rocm": "gpu"}.get(platform, platform)
+    if backend == "torch":
+        return "gpu" if torch.cuda.is_available() else "cpu"
+    if backend == "tensorflow":
+        # Not the logical devices: to list them fixes them for good.
+        for device in ("TPU", "GPU"):
+            if tf.config.get_visible_devices(device):
+                return device.lower()
+    return "cpu"

@@ -1,0 +1,33 @@
+"""Activations of recurrences, with gradients from what they gave."""
+
+from keras import ops
+
+from zoo.ops.lstm import tanh
+
+
+def _relu(x):
+    # Not `ops.maximum`, which rounds float64 to float32 on torch. NaN stays NaN.
+    return ops.where(x <= 0, 0.0, x)
+
+
+def _tanh_slope(gradient, y):
+    return gradient * (1 - y * y)
+
+
+def _relu_slope(gradient, y):
+    return ops.where(y > 0, gradient, 0.0)
+
+
+# From names to functions: of the input; and from the gradient of the result, and the
+# result itself, to the gradient of the input.
+ACTIVATIONS = {"tanh": (tanh, _tanh_slope), "relu": (_relu, _relu_slope)}
+
+
+def check_activation(layer, name):
+    """Returns the name of an activation, or says which there are."""
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        raise ValueError(
+            f"`activation` of layer '{layer}' must be one of {list(ACTIVATIONS)}. "
+            f"Received: {name!r}"
+        )
+    return name
