@@ -346,6 +346,10 @@ class RecurrentContract(LayerContract, NumericContract):
             self.run(layer, *wrong[case])
         assert any(f"'{name}'" in str(error.value) for name in names)
 
+    def learner(self):
+        """The layer that is to learn: a few units and much noise may be too little."""
+        return self.make()
+
     def test_fit_learns_to_remember(self):
         # What the first step read shows is asked for after twenty steps of noise.
         rng = np.random.default_rng(0)
@@ -353,7 +357,7 @@ class RecurrentContract(LayerContract, NumericContract):
         inputs = 0.1 * rng.normal(size=(128, 20, FEATURES)).astype("float32")
         inputs[:, 0 if self.parts[0][0] == "forward" else -1] = 4 * labels - 2
         keras.utils.set_random_seed(1)
-        layers = [self.make(), keras.layers.Dense(1)]
+        layers = [self.learner(), keras.layers.Dense(1)]
         model = keras.Sequential([keras.Input((20, FEATURES)), *layers])
         model.compile(
             keras.optimizers.Adam(0.03),

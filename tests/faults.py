@@ -139,17 +139,21 @@ FAULTS = {
         ZONEOUT,
     ),
     "zoneout: the mask is the same at every call": fault(
-        LAYER + "_hold", DRAWN, "zoneout_mask(rate, shape, 7)", ZONEOUT, MASKS
+        "zoo.layers.kernel_options:KernelOptions._hold",
+        DRAWN,
+        "zoneout_mask(rate, shape, 7)",
+        ZONEOUT,
+        MASKS,
     ),
     "zoneout: one mask for all steps": fault(
-        LAYER + "_hold",
+        "zoo.layers.kernel_options:KernelOptions._hold",
         DRAWN,
         "ops.repeat(zoneout_mask(rate, (1, *shape[1:]), self.seed_generator), "
         "shape[0], 0)",
         MASKS,
     ),
     "zoneout: one mask for all rows": fault(
-        LAYER + "_hold",
+        "zoo.layers.kernel_options:KernelOptions._hold",
         DRAWN,
         "ops.repeat(zoneout_mask(rate, (*shape[:2], 1), self.seed_generator), "
         "shape[2], 2)",

@@ -15,7 +15,16 @@ _HOME = {
     "card": "zoo.hub",
     "PresetError": "zoo.errors",
 }
-_MODULES = ("hub", "layers", "ops", "preset")
+_MODULES = (
+    "analysis",
+    "hub",
+    "initializers",
+    "layers",
+    "ops",
+    "preset",
+    "regularizers",
+    "streams",
+)
 
 __all__ = ["PresetError", "card", "layers", "list_models", "load"]
 
