@@ -8,6 +8,16 @@ import numpy as np
 import pytest
 
 import zoo
+from tests.contract import COSTLY
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Leaves the costly promises of further mixes of options to `make test-all`."""
+    for item in items:
+        variant = getattr(getattr(item, "cls", None), "variant", False)
+        if variant and item.name.startswith(COSTLY):
+            item.add_marker(pytest.mark.slow)
 
 
 @zoo.preset.loadable

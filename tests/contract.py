@@ -30,6 +30,14 @@ __all__ = [
     "some_data",
 ]
 BOTH = (False, True)
+# Promises that take seconds to hold.
+COSTLY = (
+    "test_fit_learns",
+    "test_long_and_extreme",
+    "test_gradients_in_bfloat16",
+    "test_compiled_",
+    "test_saves_and_loads",
+)
 
 
 def constructor_options(layer_class):
@@ -106,11 +114,14 @@ class RecurrentContract(LayerContract, NumericContract):
 
     Attributes:
         fixed: The mix of options under test.
+        variant: Whether another class tests the layer too: the costly promises are then
+            `slow`.
         parts: Which part of the outputs and of the states runs in which direction.
         random: Whether the layer is random in training.
     """
 
     fixed = {}
+    variant = False
     parts = [("forward", slice(None), slice(None))]
     random = False
 

@@ -25,19 +25,13 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from tests.contract import COSTLY
 from tests.faults import FAULTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RECORD = pathlib.Path(__file__).with_suffix(".json")
 # Key of what fails without a fault, where nothing may stand.
 SOUND = "no fault"
-COSTLY = (
-    "test_fit_learns",
-    "test_long_and_extreme",
-    "test_gradients_in_bfloat16",
-    "test_compiled_",
-    "test_saves_and_loads",
-)
 
 
 def plant(name):

@@ -159,6 +159,7 @@ class TestBefore(RecurrentContract):
 class TestAfter(TestBefore):
     """A GRU, and Luong's attention, with input feeding."""
 
+    variant = True
     fixed = {"attends": "after", "units": UNITS + 1}
     score_function = staticmethod(reference.luong_scores)
     score_options = {"score": "general", "scale": "learned"}
@@ -195,6 +196,7 @@ class TestAfter(TestBefore):
 class TestAnyCellReverse(TestBefore):
     """A cell that runs by itself, with attention that reads alignments."""
 
+    variant = True
     fixed = {"attends": "after", "reverse": True}
     parts = [("reverse", slice(None), slice(None))]
     cell_options = {"layer_norm": True, "zoneout_h": 0.2}

@@ -40,6 +40,7 @@ class TestZoneout(RecurrentContract):
 
 
 class TestResetBefore(TestZoneout):
+    variant = True
     fixed = {
         "reset_after": False,
         "reverse": True,

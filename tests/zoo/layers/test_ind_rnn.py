@@ -46,6 +46,7 @@ class TestTanh(RecurrentContract):
 
 
 class TestDropout(TestTanh):
+    variant = True
     fixed = {"activation": "tanh", "dropout": 0.3, "reverse": True}
     parts = [("reverse", slice(None), slice(None))]
     random = True

@@ -35,6 +35,7 @@ class TestMinGRU(RecurrentContract):
 
 
 class TestParallelReverse(TestMinGRU):
+    variant = True
     fixed = {
         "activation": "g",
         "forget_bias": 4.0,

@@ -35,6 +35,7 @@ class TestMinLSTM(RecurrentContract):
 
 
 class TestParallelReverse(TestMinLSTM):
+    variant = True
     fixed = {
         "activation": "g",
         "forget_bias": 4.0,

@@ -81,6 +81,7 @@ class TestQRNN(RecurrentContract):
 
 
 class TestParallelReverse(TestQRNN):
+    variant = True
     fixed = {
         "window": 2,
         "pooling": "ifo",

@@ -37,6 +37,7 @@ class TestRGLRU(RecurrentContract):
 
 
 class TestParallelReverse(TestRGLRU):
+    variant = True
     fixed = {"power": 3.0, "dropout": 0.5, "reverse": True, "engine": "parallel"}
     parts = [("reverse", slice(None), slice(None))]
     random = True

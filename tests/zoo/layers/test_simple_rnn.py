@@ -38,6 +38,7 @@ class TestPlain(RecurrentContract):
 
 
 class TestZoneout(TestPlain):
+    variant = True
     fixed = {"zoneout_h": 0.3, "recurrent_dropout": 0.2, "reverse": True}
     parts = [("reverse", slice(None), slice(None))]
     random = True

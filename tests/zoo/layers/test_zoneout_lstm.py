@@ -49,17 +49,20 @@ class TestZoneout(TestPlain):
 
 
 class TestLayerNorm(TestPlain):
+    variant = True
     fixed = {"layer_norm": True, "zoneout_c": 0.3, "use_bias": False}
     random = True
 
 
 class TestReverse(TestPlain):
+    variant = True
     fixed = {"reverse": True, "zoneout_h": 0.2}
     parts = [("reverse", slice(None), slice(None))]
     random = True
 
 
 class TestDropout(TestPlain):
+    variant = True
     fixed = {"dropout": 0.3, "recurrent_dropout": 0.4}
     random = True
 
@@ -67,6 +70,7 @@ class TestDropout(TestPlain):
 class TestVariants(TestPlain):
     """Peepholes, projection, DropConnect and what there was before, all at once."""
 
+    variant = True
     fixed = {
         "peepholes": True,
         "projection": 3,
