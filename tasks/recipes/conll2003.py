@@ -14,6 +14,7 @@ import functools
 from collections import Counter
 from pathlib import Path
 
+import zoo
 from tasks.data.ner import examples_from
 from tasks.data.vocabulary import Vocabulary
 from tasks.data.words import normalize
@@ -107,7 +108,9 @@ def train_one(args, data, variant, folder, seed):
 
 
 def finish(output, runs, data, args):
-    """Writes the first seed's tagger as a preset, with its card."""
+    """Writes the tagger that is best on the development set, with its card."""
+    found = runs.results
+    seed = max(args.seeds, key=lambda s: found[f"full/{s}"]["development_f1"])
     front = {
         "architecture": "bidirectional ZoneoutLSTM over words, characters and "
         "word shapes, CRF",
@@ -124,7 +127,7 @@ def finish(output, runs, data, args):
         NAME,
         output,
         runs,
-        args.seeds[0],
+        zoo.load(runs.folder / "full" / str(seed) / "preset"),
         EXAMPLES,
         data["train"],
         data["test"],

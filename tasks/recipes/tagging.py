@@ -283,23 +283,23 @@ def hardware():
     )
 
 
-def publish(name, output, runs, seed, examples, train, test, front, body):
-    """Saves the tagger of one seed as a preset, with a card that holds all results.
+def publish(name, output, runs, tagger, examples, train, test, front, body):
+    """Saves a tagger as a preset, with a card that holds all results.
 
     Args:
         name: Name of the model, and of the folder inside of `output`.
         output: Folder of the recipe's run, with the tagger of each seed.
         runs: `Runs`; the variant `"full"` is the one to publish.
-        seed: Which seed's tagger.
+        tagger: The tagger to publish.
         examples: Inputs whose answers are saved along.
         train, test: Examples, for the baseline and a last check.
         front: Dict of front matter that the results do not give.
-        body: Path of the card's text; `{table}` is where the results go.
+        body: Path of the card's text; `{table}` is where the results go, `{shipped}`
+            the test F1 of this tagger.
 
     Returns:
         The folder.
     """
-    tagger = zoo.load(runs.folder / "full" / str(seed) / "preset")
     tagger.show_examples(examples)
     baseline = frequent_tag_baseline(train, test)
     summary = runs.summary("full")
@@ -315,7 +315,9 @@ def publish(name, output, runs, seed, examples, train, test, front, body):
         "seconds": int(sum(r["seconds"] for r in runs.results.values())),
         **front,
     }
+    shown = f"{100 * tagger.evaluate(test)['f1']:.1f}"
     text = body.read_text("utf-8").replace("{table}", table(runs))
+    text = text.replace("{shipped}", shown)
     folder = Path(output) / name
     # Twice: the size is known once the folder is there.
     for _ in range(2):

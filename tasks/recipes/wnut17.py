@@ -15,6 +15,7 @@ import functools
 import json
 from pathlib import Path
 
+import zoo
 from tasks.data.ner import examples_from
 from tasks.recipes import tagging
 from tasks.recipes.open_text import add_arguments as add_encoder_arguments
@@ -174,7 +175,7 @@ def finish(output, runs, data, args):
         NAME,
         output,
         runs,
-        args.seeds[0],
+        zoo.load(runs.folder / "full" / str(args.seeds[0]) / "preset"),
         EXAMPLES,
         data["final"],
         data["test"],

@@ -135,13 +135,13 @@ def test_a_published_tagger_shows_the_results_of_all_seeds(tmp_path):
     runs = tagging.Runs(tmp_path / "runs")
     runs.run("full", 1, train)
     runs.run("full", 2, train)
-    (tmp_path / "body.md").write_text("# A tagger\n\n{table}\n")
+    (tmp_path / "body.md").write_text("# A tagger\n\n{table}\n\nShipped: {shipped}\n")
     data = [(["ada", "sees"], ["B-PER", "O"])]
     folder = tagging.publish(
         "ner.toy",
         tmp_path / "out",
         runs,
-        1,
+        zoo.load(tmp_path / "runs" / "full" / "1" / "preset"),
         ["ada sees alan"],
         data,
         data,
@@ -154,6 +154,7 @@ def test_a_published_tagger_shows_the_results_of_all_seeds(tmp_path):
     assert card.data["parameters"] == task.model.count_params()
     assert card.data["language"] == "en"
     assert "| full | 37.5 ± 17.7" in card.body
+    assert f"Shipped: {100 * task.evaluate(data)['f1']:.1f}" in card.body
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     assert card.data["size_bytes"] == pytest.approx(sum(sizes), abs=50)
     (example,) = read_preset(folder).examples
