@@ -1,4 +1,4 @@
-"""Speed of `ZoneoutLSTM` beside `torch.nn.LSTM` and `keras.layers.LSTM` on the CPU.
+"""Speed of recurrent layers beside torch's and Keras' own on the CPU.
 
 Training is a forward pass, gradients of weights and inputs, and a step of SGD. All
 numbers are float32. Ratios above 1 mean slower than what stands behind "to".
@@ -13,10 +13,26 @@ SHAPES = [(32, 100, 256), (64, 50, 512), (16, 1000, 128)]
 LENGTHS = (100, 1000, 4000)
 ZONEOUT = {"zoneout_h": 0.05, "zoneout_c": 0.5}
 KERAS = ("zoo", "zoo+zoneout", "keras jit", "keras graph")
+# Name and options of the layers of the zoo.
+LAYERS = {
+    "zoo": ("zoneout_lstm", {}),
+    "zoo+zoneout": ("zoneout_lstm", ZONEOUT),
+    "zoo GRU": ("gru", {}),
+    "zoo QRNN": ("qrnn", {"window": 1}),
+    "zoo IndRNN": ("ind_rnn", {}),
+}
+TORCH = {"torch": "LSTM", "torch GRU": "GRU"}
+NAMES = (*TORCH, *KERAS, *(name for name in LAYERS if name not in KERAS))
 GOALS = [
     ("zoo", "torch", "train", 1.0),
     ("zoo", "torch", "infer", 1.1),
     ("zoo+zoneout", "zoo", "train", 1.1),
+    ("zoo GRU", "torch GRU", "train", 0.85),
+    ("zoo GRU", "torch GRU", "infer", 0.75),
+    ("zoo QRNN", "torch", "train", 0.35),
+    ("zoo QRNN", "torch", "infer", 0.5),
+    ("zoo IndRNN", "torch", "train", 0.15),
+    ("zoo IndRNN", "torch", "infer", 0.18),
     ("keras jit", "torch", "train", None),
     ("keras graph", "torch", "train", None),
     ("keras jit", "torch", "infer", None),
@@ -24,11 +40,11 @@ GOALS = [
 ]
 
 
-def torch_lstm(batch, time, units, train):
-    """A step of `torch.nn.LSTM`."""
+def torch_layer(kind, batch, time, units, train):
+    """A step of `torch.nn.LSTM` or `torch.nn.GRU`."""
     import torch
 
-    layer = torch.nn.LSTM(units, units, batch_first=True)
+    layer = getattr(torch.nn, kind)(units, units, batch_first=True)
     x = torch.randn(batch, time, units, requires_grad=train)
     target = torch.randn(batch, time, units)
 
@@ -47,19 +63,21 @@ def torch_lstm(batch, time, units, train):
     return step if train else answer
 
 
-def keras_lstm(kind, batch, time, units, train):
-    """A step of a Keras layer, on TensorFlow."""
+def keras_layer(kind, batch, time, units, train):
+    """A step of a layer of the zoo, or of Keras' LSTM, on TensorFlow."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import keras
     import numpy as np
     import tensorflow as tf
 
-    from zoo.layers import ZoneoutLSTM
+    import zoo
 
-    options = ZONEOUT if "zoneout" in kind else {}
-    layer = keras.layers.LSTM if kind.startswith("keras") else ZoneoutLSTM
-    layer = layer(units, return_sequences=True, **options)
+    if kind in LAYERS:
+        name, options = LAYERS[kind]
+        layer = zoo.layers.get(name, units, return_sequences=True, **options)
+    else:
+        layer = keras.layers.LSTM(units, return_sequences=True)
     x, target = (tf.random.normal((batch, time, units)) for _ in range(2))
     layer.build(x.shape)
     weights = [w.value for w in layer.trainable_weights]
@@ -85,9 +103,12 @@ def keras_lstm(kind, batch, time, units, train):
 
 def contestants(shape, train, names):
     """What races: all at one shape, in one mode."""
-    builds = {"torch": (torch_lstm, *shape, train)}
-    builds.update({name: (keras_lstm, name, *shape, train) for name in KERAS})
-    return {name: builds[name] for name in names}
+    return {
+        name: (torch_layer, TORCH[name], *shape, train)
+        if name in TORCH
+        else (keras_layer, name, *shape, train)
+        for name in names
+    }
 
 
 def compare(shapes, args):
@@ -95,9 +116,8 @@ def compare(shapes, args):
     found = []
     for shape in shapes:
         for mode in ("train", "infer"):
-            names = ("torch", *KERAS)
             results = race(
-                contestants(shape, mode == "train", names), args.rounds, args.seconds
+                contestants(shape, mode == "train", NAMES), args.rounds, args.seconds
             )
             found.append({"shape": shape, "mode": mode, "results": results, **load()})
             report(found[-1])
@@ -145,13 +165,14 @@ def plot(found, flat, path):
     figure, axes = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
     for axis, mode in zip(axes, ("train", "infer"), strict=False):
         races = [one for one in found if one["mode"] == mode]
-        for k, name in enumerate(KERAS):
-            bars = [ratio(one["results"], name, "torch")["best"] for one in races]
-            places = [i + 0.2 * (k - 1.5) for i in range(len(races))]
-            axis.bar(places, bars, 0.18, label=name)
+        shown = [name for name in NAMES if name != "torch"]
+        for k, name in enumerate(shown):
+            bars = [ratio(one["results"], name, "torch")["median"] for one in races]
+            places = [i + 0.1 * (k - len(shown) / 2) for i in range(len(races))]
+            axis.bar(places, bars, 0.09, label=name)
         axis.axhline(1, color="black", linewidth=0.8)
         axis.set_xticks(range(len(races)), [str(tuple(one["shape"])) for one in races])
-        axis.set_title(f"{mode}: time to torch.nn.LSTM (best by best)")
+        axis.set_title(f"{mode}: time to torch.nn.LSTM (medians)")
         axis.legend()
     for name, times in flat.items():
         if "memory" not in name:

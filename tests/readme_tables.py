@@ -8,6 +8,7 @@ import json
 import pathlib
 import re
 import sys
+from statistics import median
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -49,17 +50,27 @@ def _references(docstring):
 
 
 def speed():
-    """Ratios of time that `make bench` found, best turn by best turn."""
+    """Ratios of time that `make bench` found: medians over turns."""
     path = ROOT / "benchmarks" / "results" / "layers.json"
     if not path.exists():
         return "Not measured yet on a quiet machine: `make bench` does."
     found = json.loads(path.read_text("utf-8"))
-    pairs = [("zoo", "torch"), ("zoo+zoneout", "zoo"), ("keras jit", "torch")]
+    pairs = [
+        ("zoo", "torch"),
+        ("zoo+zoneout", "zoo"),
+        ("keras jit", "torch"),
+        ("zoo GRU", "torch GRU"),
+        ("zoo QRNN", "torch"),
+        ("zoo IndRNN", "torch"),
+    ]
     heads = ["(batch, time, units)", "", *(f"{a} to {b}" for a, b in pairs)]
     rows = [heads, ["---"] * len(heads)]
     for race in found["races"]:
-        best = {name: min(result["times"]) for name, result in race["results"].items()}
-        cells = [f"{best[a] / best[b]:.2f}" for a, b in pairs]
+        times = {name: result["times"] for name, result in race["results"].items()}
+        cells = [
+            f"{median(x / y for x, y in zip(times[a], times[b], strict=True)):.2f}"
+            for a, b in pairs
+        ]
         rows.append([str(tuple(race["shape"])), race["mode"], *cells])
     machine = found["machine"]
     note = f"On {machine['cores']} cores ({machine['processor']}), load when written: "

@@ -100,9 +100,12 @@ def pipe(monkeypatch, data):
 
 
 def python(*arguments, **options):
+    # JAX, where Keras has imported it here, sets this level for all that follows.
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
+        env=environment,
         capture_output=True,
         text=True,
         **{"timeout": 300, **options},

@@ -29,6 +29,9 @@ class TestMinLSTM(RecurrentContract):
     }
     fixed = {"forget_bias": 4.0}
 
+    def learner(self):
+        return self.make(forget_bias=6.0)
+
     def equation(self, layer, inputs, mask, state):
         weights = {w.name: numbers(w)[0] for w in layer.weights}
         return min_lstm(weights, inputs, mask, state, **self.fixed)
