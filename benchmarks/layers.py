@@ -162,7 +162,7 @@ def plot(found, flat, path):
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4.5), layout="constrained")
     for axis, mode in zip(axes, ("train", "infer"), strict=False):
         races = [one for one in found if one["mode"] == mode]
         shown = [name for name in NAMES if name != "torch"]
@@ -173,7 +173,6 @@ def plot(found, flat, path):
         axis.axhline(1, color="black", linewidth=0.8)
         axis.set_xticks(range(len(races)), [str(tuple(one["shape"])) for one in races])
         axis.set_title(f"{mode}: time to torch.nn.LSTM (medians)")
-        axis.legend()
     for name, times in flat.items():
         if "memory" not in name:
             axes[2].plot(
@@ -181,6 +180,9 @@ def plot(found, flat, path):
             )
     axes[2].set(title="training: µs per time step", xlabel="steps", ylim=(0, None))
     axes[2].legend()
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=8
+    )
     figure.savefig(path, dpi=120)
 
 
