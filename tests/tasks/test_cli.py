@@ -105,10 +105,9 @@ def python(*arguments, **options):
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env=environment,
         capture_output=True,
         text=True,
-        **{"timeout": 300, **options},
+        **{"timeout": 300, "env": environment, **options},
     )
 
 
