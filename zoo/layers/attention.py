@@ -39,7 +39,7 @@ class Attention:
 
     def project(self, values, mask=None):
         """Keys `(batch, source, units)` of values: made once, used by every query."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must implement `project`.")
 
     def scores(self, multiply, vectors, query, keys, alignments):
         """Scores of all places for each query.
@@ -55,7 +55,7 @@ class Attention:
         Returns:
             `(batch, source)`, or `(batch, queries, source)`.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must implement `scores`.")
 
     def attend(self, multiply, vectors, query, keys, mask, alignments):
         """Context and weights; `multiply` also knows `"values"`."""

@@ -153,7 +153,8 @@ class GatedStep(CellStep):
 
     def split_kernels(self, fed_kernel):
         """Dictionary of the matrices of a step, given the kernel of what is fed."""
-        raise NotImplementedError
+        who = type(self).__name__
+        raise NotImplementedError(f"{who} must implement `split_kernels`.")
 
     def weight(self, variable):
         return ops.cast(ops.convert_to_tensor(variable), self.dtype)
