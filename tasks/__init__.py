@@ -6,9 +6,16 @@ Names are resolved on first use, so `import tasks` starts neither Keras nor Tens
 import importlib
 
 _HOME = {
+    "Classification": "tasks.classifications",
     "Entities": "tasks.results",
     "Entity": "tasks.results",
+    "Generation": "tasks.decoding.generation",
+    "LanguageModel": "tasks.language_modeling",
     "NamedEntityTagger": "tasks.ner",
+    "Surprise": "tasks.surprise",
+    "TextClassifier": "tasks.text_classification",
+    "Translation": "tasks.translations",
+    "Translator": "tasks.translation",
     "read_conll": "tasks.data.conll",
     "write_conll": "tasks.data.conll",
 }

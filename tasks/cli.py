@@ -9,6 +9,11 @@ from pathlib import Path
 import zoo
 from tasks import shell
 
+_DATA = (
+    "file of the model's task: CoNLL columns for a tagger, text and label with a tab "
+    "between them for a classifier, plain text for a language model"
+)
+
 
 def main(argv=None):
     """Runs the command.
@@ -153,12 +158,12 @@ def _evaluate(commands):
     text = "Measure a model on labelled data."
     parser = _command(commands, "evaluate", _run_evaluate, text)
     _add_model(parser)
-    parser.add_argument("data", metavar="DATA", help="file in the CoNLL column format")
+    parser.add_argument("data", metavar="DATA", help=_DATA)
     _add_json(parser)
 
 
 def _run_evaluate(args):
-    scores = _load(args.model).evaluate(args.data)
+    scores = _load(args.model).evaluate(Path(args.data))
     return scores, _score_lines(scores)
 
 
@@ -216,7 +221,7 @@ def _fit(commands):
     text = "Fine-tune a model on your own labelled data and save it."
     parser = _command(commands, "fit", _run_fit, text)
     _add_model(parser)
-    parser.add_argument("train", metavar="TRAIN", help="file in the CoNLL format")
+    parser.add_argument("train", metavar="TRAIN", help=_DATA)
     parser.add_argument("--validation", metavar="DEV", help="file to measure on")
     parser.add_argument(
         "--labels",
@@ -240,9 +245,10 @@ def _run_fit(args):
     names = ("epochs", "batch_size", "learning_rate", "seed")
     given = {name: getattr(args, name) for name in names}
     given = {name: value for name, value in given.items() if value is not None}
-    task.fit(args.train, validation_data=args.validation, **given)
+    held = Path(args.validation) if args.validation else None
+    task.fit(Path(args.train), validation_data=held, **given)
     task.save(args.output)
-    scores = task.evaluate(args.validation) if args.validation else {}
+    scores = task.evaluate(held) if held else {}
     lines = [_score_lines(scores), f"saved: zoo predict {args.output} TEXT"]
     return {"output": args.output, "scores": scores}, "\n".join(filter(None, lines))
 

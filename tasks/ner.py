@@ -1,9 +1,7 @@
 """Named entity recognition: a recurrent tagger with a CRF."""
 
-from pathlib import Path
 from zlib import crc32
 
-import keras
 import numpy as np
 
 from tasks.data.batches import Batches
@@ -12,6 +10,7 @@ from tasks.data.ner import examples_from, texts_from
 from tasks.data.pipeline import as_dataset
 from tasks.data.tags import tag_names, to_bio
 from tasks.data.vocabulary import Vocabulary
+from tasks.exports import export_model
 from tasks.metrics.entities import entity_scores, surface_f1
 from tasks.results import Entities
 from tasks.tagger import build_tagger
@@ -316,17 +315,5 @@ class NamedEntityTagger(Task):
             ValueError: If something is there already, or the backend is not
                 TensorFlow.
         """
-        folder = Path(folder)
-        if folder.exists():
-            raise ValueError(f"{folder} exists already; give a new folder.")
-        if keras.backend.backend() != "tensorflow":
-            raise ValueError(
-                "A SavedModel is written by TensorFlow. Save the tagger, set "
-                "KERAS_BACKEND=tensorflow, load it, and export it there."
-            )
-        self.model.export(folder, format="tf_saved_model", verbose=False)
-        extra = folder / "assets.zoo"
-        extra.mkdir()
         tags = "".join(f"{tag}\n" for tag in self.tags)
-        for name, text in {**self.assets(), "tags.txt": tags}.items():
-            (extra / name).write_text(text, "utf-8")
+        export_model(self.model, folder, {**self.assets(), "tags.txt": tags})

@@ -82,6 +82,8 @@ class Task:
         verbose,
         checkpoint_dir,
         callbacks,
+        optimizer=None,
+        clipnorm=1.0,
     ):
         """Trains `training_model` on prepared batches; returns Keras' history.
 
@@ -89,10 +91,10 @@ class Task:
         taken up with others than it began with.
         """
         reseed(self.training_model, seed)
-        schedule = warm_up_and_decay(learning_rate, epochs * len(batches))
-        self.training_model.compile(
-            keras.optimizers.Adam(schedule, global_clipnorm=1.0), row_loss
-        )
+        if optimizer is None:
+            schedule = warm_up_and_decay(learning_rate, epochs * len(batches))
+            optimizer = keras.optimizers.Adam(schedule, global_clipnorm=clipnorm)
+        self.training_model.compile(optimizer, row_loss)
         callbacks, first = [FollowEpochs(batches), *callbacks], 0
         if checkpoint_dir is not None:
             best = next((c for c in callbacks if isinstance(c, BestWeights)), None)

@@ -166,14 +166,16 @@ class BestWeights(keras.callbacks.Callback):
     """Scores a task after each epoch, and keeps the weights of the best one.
 
     Args:
-        score: Function without arguments that returns a number, higher is better.
+        score: Function without arguments that returns a number.
         name: What the score is called in the logs.
         patience: Epochs without a better score after which to stop; `None` never.
+        lower: Whether lower scores are better.
     """
 
-    def __init__(self, score, name="val_f1", patience=None):
+    def __init__(self, score, name="val_f1", patience=None, lower=False):
         super().__init__()
         self.score, self.name, self.patience = score, name, patience
+        self.lower = lower
         self.best, self.best_epoch, self._weights = None, None, None
 
     def get_state(self):
@@ -190,11 +192,16 @@ class BestWeights(keras.callbacks.Callback):
         value = float(self.score())
         if logs is not None:
             logs[self.name] = value
-        if self.best is None or math.isnan(self.best) or value > self.best:
+        if self._better(value):
             self.best, self.best_epoch = value, epoch
             self._weights = self.model.get_weights()
         elif self.patience is not None and epoch - self.best_epoch >= self.patience:
             self.model.stop_training = True
+
+    def _better(self, value):
+        if self.best is None or math.isnan(self.best):
+            return True
+        return value < self.best if self.lower else value > self.best
 
     def on_train_end(self, logs=None):
         if self._weights is not None:

@@ -264,7 +264,8 @@ class RecurrentContract(LayerContract, NumericContract):
         calm = self.run(first, inputs)[0]
         np.testing.assert_array_equal(calm, self.run(first, inputs)[0])
         if self.random:
-            other = self.run(self.made(seed=4), inputs, training=True)[0]
+            # Not seed 4: Keras on torch adds up the seed and the number of the call.
+            other = self.run(self.made(seed=400), inputs, training=True)[0]
             for a, b in itertools.combinations([*runs, calm, other], 2):
                 assert (a != b).mean() > 0.2
         else:
@@ -361,12 +362,16 @@ class RecurrentContract(LayerContract, NumericContract):
         """The layer that is to learn: a few units and much noise may be too little."""
         return self.make()
 
-    def test_fit_learns_to_remember(self):
-        # What the first step read shows is asked for after twenty steps of noise.
-        rng = np.random.default_rng(0)
+    def sequences(self, rng):
+        """What the first step read shows is asked for after twenty steps of noise."""
         labels = rng.integers(0, 2, (128, 1))
         inputs = 0.1 * rng.normal(size=(128, 20, FEATURES)).astype("float32")
         inputs[:, 0 if self.parts[0][0] == "forward" else -1] = 4 * labels - 2
+        return inputs, labels
+
+    def test_fit_learns_to_remember(self):
+        rng = np.random.default_rng(0)
+        seen, unseen = self.sequences(rng), self.sequences(rng)
         keras.utils.set_random_seed(1)
         layers = [self.learner(), keras.layers.Dense(1)]
         model = keras.Sequential([keras.Input((20, FEATURES)), *layers])
@@ -374,6 +379,10 @@ class RecurrentContract(LayerContract, NumericContract):
             keras.optimizers.Adam(0.03),
             keras.losses.BinaryCrossentropy(from_logits=True),
         )
-        model.fit(inputs, labels, batch_size=32, epochs=40, verbose=0)
-        (logits,) = numbers(model(inputs))
-        assert ((logits > 0) == labels).mean() > 0.95
+        # Many and small steps: that training gets there is promised, not how soon.
+        # Fifteen epochs at a rate of 0.05 did not do for four units with layer
+        # normalisation and zoneout.
+        model.fit(*seen, batch_size=32, epochs=40, verbose=0)
+        for inputs, labels in (seen, unseen):
+            (logits,) = numbers(model(inputs))
+            assert ((logits > 0) == labels).mean() > 0.95

@@ -1,20 +1,12 @@
-"""Faults that recurrent layers could have: edits of the source of one function."""
+"""Faults that recurrent layers could have, shown on the LSTM."""
 
-from typing import NamedTuple
+from tests.fault import Fault
+from tests.layer_faults import LAYER_FAULTS
 
 LSTM = "tests/zoo/layers/test_zoneout_lstm.py::"
 MASKS = "tests/zoo/layers/test_zoneout_masks.py::TestZoneoutMasks"
 DROPOUT = "tests/zoo/layers/test_zoneout_masks.py::TestVariationalDropout"
 PLAIN, ZONEOUT = LSTM + "TestPlain", LSTM + "TestZoneout"
-
-
-class Fault(NamedTuple):
-    """An edit of one function, and the tests that run against it."""
-
-    place: str
-    old: str
-    new: str
-    tests: tuple
 
 
 def fault(place, old, new, *tests):
@@ -190,4 +182,5 @@ FAULTS = {
         "x, mask=mask if layer is self.layers[0] else None,",
         "tests/zoo/layers/test_stack.py::TestStack",
     ),
+    **LAYER_FAULTS,
 }

@@ -3,12 +3,13 @@
 A test that cannot fail proves nothing. Each fault is one edit of the source of one
 function, made in memory. The contract tests of a layer then run against it:
 
-    python tests/planted_faults.py [--all | --first] [--jobs 2] [name ...]
+    python tests/planted_faults.py [--all | --first] [--jobs 2] [--resume] [name ...]
 
 prints which promises caught which fault, writes `planted_faults.json` beside this
 file if no names are given, and exits with 1 if a fault was not caught, or if tests
 fail without one. The costly promises run when no other caught a fault; with `--all`,
-always.
+always. With `--resume` an interrupted run goes on, and a whole record gets what it
+lacks.
 """
 
 import argparse
@@ -16,10 +17,11 @@ import importlib
 import inspect
 import json
 import pathlib
-import subprocess
 import sys
-import tempfile
 import textwrap
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 
 import pytest
 
@@ -44,20 +46,20 @@ def plant(name):
         owner = getattr(owner, part)
     original = vars(owner)[attribute]
     faulty = _edited(original, owner, FAULTS[name])
-    # A function may have been imported by name into other modules.
-    homes = [owner] if classes else _modules_with(attribute, original)
-    for home in homes:
-        setattr(home, attribute, faulty)
 
-    def undo():
-        for home in homes:
-            setattr(home, attribute, original)
+    def put(new, old):
+        # A function may have been imported by name into other modules, into those of
+        # tests even while it was faulty.
+        for home in [owner] if classes else _modules_with(attribute, old):
+            setattr(home, attribute, new)
 
-    return undo
+    put(faulty, original)
+    return lambda: put(original, faulty)
 
 
 def _modules_with(name, value):
-    modules = [m for key, m in list(sys.modules.items()) if key.startswith("zoo.")]
+    homes = ("zoo.", "tests.")
+    modules = [m for key, m in list(sys.modules.items()) if key.startswith(homes)]
     return [m for m in modules if vars(m).get(name) is value]
 
 
@@ -111,56 +113,71 @@ def run(tests, name, costly, first):
     return failures
 
 
-def check(name, tests, given):
-    """Which promises caught a fault: the cheap ones first, then the costly."""
+def check(item, given):
+    """Which promises caught a fault: the cheap ones first, then the costly.
+
+    Args:
+        item: Name of a fault, or `SOUND`, a colon, and tests: then those that fail
+            without a fault.
+        given: What the command line said.
+    """
+    if item.startswith(SOUND):
+        tests, name = (item.removeprefix(f"{SOUND}: "),), SOUND
+    else:
+        tests, name = FAULTS[item].tests, item
     first = given.first and name != SOUND
     found = run(tests, name, None if given.all else False, first)
-    if name != SOUND and not found.failed and not given.all:
+    ran, failed = found.ran, found.failed
+    if name != SOUND and not failed and not given.all:
         found = run(tests, name, True, first)
-    if not found.ran:
+        ran, failed = ran | found.ran, found.failed
+    if not ran:
         raise RuntimeError(f"No test ran against {name!r}: {tests}")
-    return sorted(found.failed)
+    return sorted(failed)
 
 
-def try_all(names, given, record):
-    """Runs faults one after the other, and adds to a record who caught which."""
-    tests = {SOUND: tuple(dict.fromkeys(t for n in names for t in FAULTS[n].tests))}
-    for name in (*names, SOUND):
-        if name not in record:
-            own = tests[SOUND] if name == SOUND else FAULTS[name].tests
-            record[name] = check(name, own, given)
-            print(f"{name}\n    {', '.join(record[name]) or 'no test failed'}")
-            sys.stdout.flush()
-            write(given.output, record)
-    return record
+def try_all(names, given, known):
+    """Tries faults, and that no test fails without one.
+
+    Args:
+        names: The faults to try.
+        given: What the command line said.
+        known: Dictionary of what is known already from an interrupted run, or from a
+            whole one before faults were added. It is written after each fault.
+    """
+    # The tests of a whole record are known to be sound.
+    ran = [n for n in names if not (SOUND in known and n in known)]
+    tests = dict.fromkeys(test for name in ran for test in FAULTS[name].tests)
+    items = [*ran, *(f"{SOUND}: {test}" for test in tests)]
+    items = [item for item in items if item not in known]
+    for item, promises in _results(items, given):
+        known[item] = promises
+        print(f"{item}\n    {', '.join(promises) or 'no test failed'}", flush=True)
+        write(given.output, known)
+    unsound = {*known.get(SOUND, ())}.union(
+        *(known[f"{SOUND}: {test}"] for test in tests)
+    )
+    return {SOUND: sorted(unsound), **{name: known[name] for name in names}}
+
+
+def _results(items, given):
+    """Pairs of an item and what caught it, in the order in which they are known."""
+    if given.jobs == 1:
+        for item in items:
+            yield item, check(item, given)
+        return
+    with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
+        futures = {pool.submit(check, item, given): item for item in items}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
 
 
 def write(output, record):
+    """Writes a record in one piece: an interrupted run leaves the one before."""
     if output:
-        output.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-
-
-def share_out(names, given):
-    """The same in several processes."""
-    with tempfile.TemporaryDirectory() as folder:
-        processes = []
-        for i in range(given.jobs):
-            output = pathlib.Path(folder, str(i))
-            command = [
-                sys.executable,
-                __file__,
-                "--output",
-                output,
-                *names[i :: given.jobs],
-            ]
-            command += [f"--{o}" for o in ("all", "first") if getattr(given, o)]
-            processes.append((subprocess.Popen(command), output))
-        record = {SOUND: set()}
-        for process, output in processes:
-            process.wait()
-            part = json.loads(output.read_text("utf-8"))
-            record = {**part, **record, SOUND: record[SOUND] | {*part[SOUND]}}
-    return {**record, SOUND: sorted(record[SOUND])}
+        part = output.with_name(output.name + ".part")
+        part.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+        part.replace(output)
 
 
 def main(arguments=None):
@@ -170,7 +187,7 @@ def main(arguments=None):
     add("--all", action="store_true", help="run costly promises too")
     add("--first", action="store_true", help="stop at the first that catches a fault")
     add("--jobs", type=int, default=1, help="number of processes")
-    add("--resume", action="store_true", help="go on with an interrupted record")
+    add("--resume", action="store_true", help="try only what the record lacks")
     add("--output", type=pathlib.Path, help="file for the record")
     given = parser.parse_args(arguments)
     names = [n for n in FAULTS if not given.names or any(g in n for g in given.names)]
@@ -178,17 +195,16 @@ def main(arguments=None):
     known = {}
     if given.resume and given.output and given.output.exists():
         known = json.loads(given.output.read_text("utf-8"))
-    if given.jobs > 1:
-        record = share_out(names, given)
-    else:
-        record = try_all(names, given, known)
-    record = {name: record[name] for name in (SOUND, *names)}
+    start = time.monotonic()
+    record = try_all(names, given, known)
     write(given.output, record)
     failed = record.pop(SOUND)
     if failed:
         print(f"Without a fault, these fail: {', '.join(failed)}")
     missed = [name for name, promises in record.items() if not promises]
-    print(f"{len(record) - len(missed)} of {len(record)} faults caught")
+    minutes = (time.monotonic() - start) / 60
+    print(f"{len(record) - len(missed)} of {len(record)} faults caught", end="")
+    print(f" in {minutes:.1f} min")
     return 1 if missed or failed else 0
 
 

@@ -4,8 +4,10 @@ import importlib
 from collections.abc import Mapping
 
 _MODULES = {
+    "language_model_lstm.tiny_shakespeare_chars": "tasks.recipes.tiny_shakespeare",
     "ner_lstm_crf.conll2003_en": "tasks.recipes.conll2003",
     "ner_lstm_crf.wnut17_en": "tasks.recipes.wnut17",
+    "text_classification_lstm.sst2_en": "tasks.recipes.sst2",
 }
 
 

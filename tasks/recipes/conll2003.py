@@ -11,16 +11,18 @@ is Reuters', for research only, and so is this model.
 """
 
 import functools
-from collections import Counter
 from pathlib import Path
 
 import zoo
 from tasks.data.ner import examples_from
-from tasks.data.vocabulary import Vocabulary
-from tasks.data.words import normalize
 from tasks.recipes import tagging
 from tasks.recipes.open_text import add_arguments as add_encoder_arguments
-from tasks.recipes.open_text import open_text_encoder, start_variant
+from tasks.recipes.open_text import (
+    extended_vocabularies,
+    open_text_encoder,
+    start_variant,
+)
+from tasks.recipes.runs import Runs, run_variants
 from tasks.recipes.tagging import Variant
 
 NAME = "ner_lstm_crf.conll2003_en"
@@ -60,39 +62,19 @@ def run(args):
     output, folder = Path(args.output), Path(args.data_dir) / "conll2003"
     parts = {"train": "eng.train", "dev": "eng.testa", "test": "eng.testb"}
     data = {part: examples_from(folder / name) for part, name in parts.items()}
-    runs = tagging.Runs(output / "runs")
+    runs = Runs(output / "runs")
     train = functools.partial(train_one, args, data)
-    tagging.run_variants(runs, VARIANTS, args, train)
+    run_variants(runs, VARIANTS, args, train)
     finish(output, runs, data, args)
-
-
-def vocabularies(folder, sentences, own_words):
-    """Those of the encoder, with words that come twice or more in training.
-
-    Returns:
-        The vocabularies of words and of characters, and the number of words with
-        trained vectors of their own, which come first.
-    """
-    words, characters = tagging.vocabularies_of(folder)
-    own_words = own_words or len(words.items)
-    own, rest = words.items[:own_words], words.items[own_words:]
-    known = set(own)
-    counts = Counter(normalize(token) for tokens, _ in sentences for token in tokens)
-    more = [w for w, n in counts.most_common() if n > 1 and w not in known]
-    known.update(more)
-    rest = [w for w in rest if w not in known]
-    return Vocabulary([*own, *more, *rest]), characters, len(own) + len(more)
 
 
 def train_one(args, data, variant, folder, seed):
     """Trains one variant with one seed; saves it, and returns its test scores."""
     folders = open_text_encoder(args, variant.vectors)
     first = folders["language_model"]
-    own_words = tagging.encoder_options(first).get("own_words")
-    words, characters, own_words = vocabularies(first, data["train"], own_words)
-    tagger = start_variant(
-        variant, LABELS, folders, (words, characters), own_words=own_words
-    )
+    tokens = [tokens for tokens, _ in data["train"]]
+    *vocabularies, own_words = extended_vocabularies(first, tokens)
+    tagger = start_variant(variant, LABELS, folders, vocabularies, own_words=own_words)
     history = tagger.fit(
         data["train"],
         data["dev"],

@@ -6,10 +6,13 @@ Corpus. Beside vectors of its own it has those of GloVe for 200,000 words, fixed
 compressed; for an ablation it is made without them too.
 """
 
+from collections import Counter
 from pathlib import Path
 
 from tasks.data.corpora import read_conllu
 from tasks.data.vectors import glove_file, read_vectors
+from tasks.data.vocabulary import Vocabulary
+from tasks.data.words import normalize
 from tasks.ner import NamedEntityTagger
 from tasks.recipes import tagging
 from tasks.recipes.pretrain import glove_words, pretrain
@@ -78,6 +81,28 @@ def open_text_encoder(args, vectors=True):
         )
         tagging.save_encoder(tagger, second)
     return {"language_model": first, "parts": second}
+
+
+def extended_vocabularies(folder, sentences):
+    """The vocabularies of an encoder, with words that other data have twice or more.
+
+    Args:
+        folder: Folder of the language model.
+        sentences: Lists of tokens.
+
+    Returns:
+        The vocabularies of words and of characters, and the number of words with
+        trained vectors of their own, which come first.
+    """
+    words, characters = tagging.vocabularies_of(folder)
+    own_words = tagging.encoder_options(folder).get("own_words") or len(words.items)
+    own, rest = words.items[:own_words], words.items[own_words:]
+    known = set(own)
+    counts = Counter(normalize(token) for tokens in sentences for token in tokens)
+    more = [w for w, n in counts.most_common() if n > 1 and w not in known]
+    known.update(more)
+    rest = [w for w in rest if w not in known]
+    return Vocabulary([*own, *more, *rest]), characters, len(own) + len(more)
 
 
 def start(labels, language_model, folder, vocabularies=None, only=None, **options):

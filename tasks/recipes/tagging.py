@@ -1,24 +1,18 @@
-"""What the recipes of taggers share: runs over seeds and variants, scores, cards."""
+"""What the recipes of taggers share: encoders that move on, scores, cards."""
 
-import functools
 import json
 import os
-import platform
-import statistics
-import time
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-import keras
 import numpy as np
 
-import zoo
 from tasks.data.tags import to_bio
 from tasks.data.vocabulary import RESERVED, Vocabulary
 from tasks.metrics.entities import entity_scores, surface_f1
 from tasks.ner import HEAD, NamedEntityTagger
-from zoo.cards import Card
+from tasks.recipes import runs as recipe_runs
 
 # Layers whose first weight has a row for each word.
 BY_WORD = ("word_embedding", "word_vectors")
@@ -176,154 +170,29 @@ def scores_by_shift(tagger, examples, shifts):
     return scores
 
 
-class Runs:
-    """Results of runs, one JSON file; a run that is in it is not done again.
-
-    Args:
-        folder: Where `results.json` is kept, and each run's own folder.
-    """
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.path = self.folder / "results.json"
-        self.results = {}
-        if self.path.exists():
-            self.results = json.loads(self.path.read_text("utf-8"))
-
-    def run(self, variant, seed, train):
-        """Does a run unless it was done: `train(folder, seed)` returns its scores."""
-        key = f"{variant}/{seed}"
-        if key not in self.results:
-            start = time.time()
-            keras.utils.set_random_seed(seed)
-            folder = self.folder / variant.replace(" ", "_") / str(seed)
-            scores = train(folder, seed)
-            scores["seconds"] = round(time.time() - start)
-            self.results[key] = scores
-            partial = self.path.with_suffix(".partial")
-            partial.write_text(json.dumps(self.results, indent=1), "utf-8")
-            os.replace(partial, self.path)
-            print(f"{key}: f1 {scores['f1']:.4f} in {scores['seconds']} s", flush=True)
-            # Each run traces functions of its own; without this they pile up.
-            keras.backend.clear_session()
-        return self.results[key]
-
-    def summary(self, variant):
-        """Mean, standard deviation and values of each score over the seeds."""
-        runs = {
-            int(key.rpartition("/")[2]): scores
-            for key, scores in self.results.items()
-            if key.rpartition("/")[0] == variant
-        }
-        seeds = sorted(runs)
-        return {
-            name: {
-                "mean": round(statistics.mean(runs[s][name] for s in seeds), 4),
-                "std": round(_std([runs[s][name] for s in seeds]), 4),
-                "seeds": seeds,
-                "values": [round(runs[s][name], 4) for s in seeds],
-            }
-            for name in sorted(set.intersection(*(set(r) for r in runs.values())))
-        }
-
-    def variants(self):
-        """Names of the variants that have results, in the order they came."""
-        return list(dict.fromkeys(key.rpartition("/")[0] for key in self.results))
-
-
-def run_variants(runs, variants, args, train):
-    """Runs all variants: the first with each seed, the others with fewer.
-
-    Args:
-        runs: `Runs`.
-        variants: Dict from name to `Variant`.
-        args: Parsed arguments, with `seeds` and `ablation_seeds`.
-        train: Function `(variant, folder, seed)` that returns scores.
-    """
-    for name, variant in variants.items():
-        first = name == next(iter(variants))
-        for seed in args.seeds if first else args.ablation_seeds:
-            runs.run(name, seed, functools.partial(train, variant))
-    print(table(runs))
-
-
-def _best_first(summary):
-    """Names of the scores: those of all entities first, then those of each label."""
-    names = ["f1", "precision", "recall", "surface_f1"]
-    return names + sorted(set(summary) - {*names, "seconds"})
-
-
-def _std(values):
-    return statistics.stdev(values) if len(values) > 1 else 0.0
-
-
-def table(runs, scores=("f1", "precision", "recall")):
-    """Markdown table of all variants: mean and spread over seeds, in percent."""
-    head = ["Variant", *scores, "seeds"]
-    rows = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    for variant in runs.variants():
-        summary = runs.summary(variant)
-        count = len(summary[scores[0]]["seeds"])
-        cells = [_percent(summary[score], count) for score in scores]
-        rows.append(f"| {variant} | {' | '.join(cells)} | {count} |")
-    return "\n".join(rows)
-
-
-def _percent(score, count):
-    mean = f"{100 * score['mean']:.1f}"
-    return mean if count == 1 else f"{mean} ± {100 * score['std']:.1f}"
-
-
-def hardware():
-    """One line about this machine."""
-    return (
-        f"{os.cpu_count()} CPU cores ({platform.machine()}), no accelerator; "
-        f"Keras {keras.__version__} on {keras.backend.backend()}"
-    )
-
-
 def publish(name, output, runs, tagger, examples, train, test, front, body):
     """Saves a tagger as a preset, with a card that holds all results.
 
     Args:
-        name: Name of the model, and of the folder inside of `output`.
-        output: Folder of the recipe's run, with the tagger of each seed.
-        runs: `Runs`; the variant `"full"` is the one to publish.
+        name, output, runs, front, body: See `tasks.recipes.runs.publish`.
         tagger: The tagger to publish.
         examples: Inputs whose answers are saved along.
         train, test: Examples, for the baseline and a last check.
-        front: Dict of front matter that the results do not give.
-        body: Path of the card's text; `{table}` is where the results go, `{shipped}`
-            the test F1 of this tagger.
 
     Returns:
         The folder.
     """
     tagger.show_examples(examples)
-    baseline = frequent_tag_baseline(train, test)
-    summary = runs.summary("full")
-    data = {
-        "name": name,
-        "task": tagger.task,
-        "metrics": {k: summary[k] for k in _best_first(summary)},
-        "baseline": {k: round(v, 4) for k, v in baseline.items()},
-        "parameters": int(tagger.model.count_params()),
-        "size_bytes": 0,
-        "command": f"zoo train {name} --data-dir DIR",
-        "hardware": hardware(),
-        "seconds": int(sum(r["seconds"] for r in runs.results.values())),
-        **front,
-    }
-    shown = f"{100 * tagger.evaluate(test)['f1']:.1f}"
-    text = body.read_text("utf-8").replace("{table}", table(runs))
-    text = text.replace("{shipped}", shown)
-    folder = Path(output) / name
-    # Twice: the size is known once the folder is there.
-    for _ in range(2):
-        tagger.save(folder, card=Card.build(data, text), float16=True)
-        sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
-        data["size_bytes"] = sum(sizes)
-    saved = zoo.load(folder).evaluate(test)["f1"]
-    print(f"{folder}: f1 {saved:.4f} in half precision, {data['size_bytes']} bytes")
-    return folder
+    return recipe_runs.publish(
+        name,
+        output,
+        runs,
+        tagger,
+        lambda task: task.evaluate(test),
+        front=front,
+        body=body,
+        baseline=frequent_tag_baseline(train, test),
+        score="f1",
+        scores=("f1", "precision", "recall"),
+        percent=True,
+    )

@@ -20,6 +20,7 @@ from tasks.data.ner import examples_from
 from tasks.recipes import tagging
 from tasks.recipes.open_text import add_arguments as add_encoder_arguments
 from tasks.recipes.open_text import open_text_encoder, start_variant
+from tasks.recipes.runs import Runs, run_variants
 from tasks.recipes.tagging import Variant
 
 NAME = "ner_lstm_crf.wnut17_en"
@@ -69,9 +70,9 @@ def run(args):
     data = read_data(data_dir)
     if args.development:
         data["test"], data["final"] = data["dev"], data["train"]
-    runs = tagging.Runs(output / ("development" if args.development else "runs"))
+    runs = Runs(output / ("development" if args.development else "runs"))
     train = functools.partial(train_one, args, data)
-    tagging.run_variants(runs, VARIANTS, args, train)
+    run_variants(runs, VARIANTS, args, train)
     if not args.development:
         finish(output, runs, data, args)
 

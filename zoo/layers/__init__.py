@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 
-def get(name, *args, **options):
+def get(name, /, *args, **options):
     """Makes a layer from its name, for options and searches.
 
     Args:

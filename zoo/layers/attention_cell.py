@@ -4,8 +4,9 @@ import keras
 from keras import initializers, ops, regularizers
 
 from zoo.layers.attention import Attention
-from zoo.layers.attention_step import AttentionStep, PreparedMemory
+from zoo.layers.attention_step import AttentionStep
 from zoo.layers.cell_steps import cell_step, check_cell
+from zoo.layers.memory_reader import MemoryReader, PreparedMemory
 from zoo.layers.recurrent import Recurrent
 from zoo.ops.attention import Products
 from zoo.ops.bulk_scan import bulk_scan
@@ -14,7 +15,7 @@ BEFORE, AFTER = "before", "after"
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class AttentionCell(Recurrent):
+class AttentionCell(MemoryReader, Recurrent):
     r"""A recurrent layer as a cell that attends to a memory at every step.
 
     `attends="before"` (Bahdanau et al.) looks with the state, and feeds the cell what
@@ -101,8 +102,6 @@ class AttentionCell(Recurrent):
         *,
         attends=BEFORE,
         input_feeding=True,
-        return_attention=False,
-        return_context=False,
         kernel_initializer="glorot_uniform",
         kernel_regularizer=None,
         **kwargs,
@@ -139,14 +138,8 @@ class AttentionCell(Recurrent):
                 )
         self.cell, self.attention = cell, attention
         self.attends, self.input_feeding = attends, bool(input_feeding)
-        self.return_attention = bool(return_attention)
-        self.return_context = bool(return_context)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
-
-    @property
-    def _who(self):
-        return f"Layer '{self.name}' (AttentionCell)"
 
     @property
     def _after(self):
@@ -158,16 +151,6 @@ class AttentionCell(Recurrent):
         own = (self.units,) if self._after else ()
         alignments = (None,) * len(self.attention.alignment_names)
         return (*self.cell.state_sizes, *own, *alignments)
-
-    def get_initial_state(self, batch_size, source_time=None):
-        """Zeros: list of `(batch_size, size)`; `source_time` is that of the memory."""
-        if source_time is None and None in self.state_sizes:
-            raise ValueError(
-                f"{self._who} keeps alignments: `get_initial_state` needs "
-                "`source_time`, the length of the memory."
-            )
-        sizes = [source_time if n is None else n for n in self.state_sizes]
-        return [ops.zeros((batch_size, n), self.state_dtype) for n in sizes]
 
     def build(self, inputs_shape, memory_shape):
         if isinstance(memory_shape, PreparedMemory):
@@ -193,25 +176,6 @@ class AttentionCell(Recurrent):
         if self._after:
             return self.units if self.input_feeding else 0
         return self.memory_features
-
-    def prepare(self, memory, memory_mask=None):
-        """Makes the keys of a memory, for many steps or calls.
-
-        Args:
-            memory: `(batch, source, features)`.
-            memory_mask: Boolean `(batch, source)`, or `None`.
-
-        Returns:
-            `PreparedMemory`; `memory` itself, if it is one.
-        """
-        if isinstance(memory, PreparedMemory):
-            # Keras hands over a mask of the memory's structure, if none was given.
-            if not isinstance(memory_mask, (PreparedMemory, type(None))):
-                raise ValueError(f"{self._who}: a prepared memory has its mask.")
-            return memory
-        memory = ops.convert_to_tensor(memory)
-        self._check_memory(memory, memory_mask)
-        return PreparedMemory(*self.attention.prepare(memory, mask=memory_mask))
 
     def call(
         self,
@@ -240,15 +204,11 @@ class AttentionCell(Recurrent):
             outputs = outputs[0 if self.reverse else -1]
         else:
             outputs = ops.transpose(outputs, (1, 0, 2))
-        shown = [ops.cast(outputs, self.compute_dtype)]
-        if self.return_attention:
-            shown.append(ops.transpose(weights, (1, 0, 2)))
-        if self.return_context:
-            contexts = ops.transpose(contexts, (1, 0, 2))
-            shown.append(ops.cast(contexts, self.compute_dtype))
+        weights, contexts = (ops.transpose(x, (1, 0, 2)) for x in (weights, contexts))
+        shown = self._shown(outputs, weights, contexts)
         if self.return_state:
-            shown.extend(state)
-        return tuple(shown) if len(shown) > 1 else shown[0]
+            shown = (*shown, *state)
+        return shown if len(shown) > 1 else shown[0]
 
     def step(self, inputs, state=None, memory=None, memory_mask=None, training=False):
         """Runs one time step, for decoding.
@@ -288,12 +248,8 @@ class AttentionCell(Recurrent):
         multiply = Products(run.matrices, self._product_dtype)
         now = tuple(None if x is None else x[0] for x in run.streams)
         state, shown = run(multiply, run.vectors, tuple(state), now)
-        output, weights, context = shown
-        shown = [ops.cast(output, self.compute_dtype)]
-        shown += [weights] if self.return_attention else []
-        if self.return_context:
-            shown.append(ops.cast(context, self.compute_dtype))
-        return (tuple(shown) if len(shown) > 1 else shown[0]), list(state)
+        shown = self._shown(*shown)
+        return (shown if len(shown) > 1 else shown[0]), list(state)
 
     def _run(self, steps, memory, mask, state, training):
         """All steps: outputs, weights and contexts, time first, and the last state."""
@@ -332,58 +288,6 @@ class AttentionCell(Recurrent):
         same = self.compute_dtype == self.state_dtype
         return None if same else self.compute_dtype
 
-    def _state(self, state, memory):
-        batch, source, _ = ops.shape(memory.values)
-        if state is None:
-            return self.get_initial_state(batch, source)
-        return [ops.cast(s, self.state_dtype) for s in state]
-
-    def _check_memory(self, memory, mask):
-        self.attention.check_memory(self._who, memory, mask)
-        built = getattr(self, "memory_features", None)
-        if built is not None and memory.shape[-1] != built:
-            raise ValueError(
-                f"{self._who} was built for a memory with {built} features. "
-                f"Received shape: {tuple(memory.shape)}"
-            )
-
-    def compute_output_spec(
-        self,
-        inputs,
-        memory,
-        mask=None,
-        memory_mask=None,
-        initial_state=None,
-        training=None,
-    ):
-        if isinstance(memory, PreparedMemory):
-            memory = memory.values
-        self._check(inputs, mask, initial_state)
-        self._check_memory(memory, memory_mask)
-        batch, time, _ = inputs.shape
-        lead = (batch, time) if self.return_sequences else (batch,)
-        shown = [keras.KerasTensor((*lead, self.units), self.compute_dtype)]
-        source, features = memory.shape[1:]
-        if self.return_attention:
-            shape = (batch, time, source)
-            shown.append(keras.KerasTensor(shape, self.state_dtype))
-        if self.return_context:
-            shape = (batch, time, features)
-            shown.append(keras.KerasTensor(shape, self.compute_dtype))
-        if self.return_state:
-            sizes = [source if n is None else n for n in self.state_sizes]
-            shapes = [(batch, n) for n in sizes]
-            shown += [keras.KerasTensor(s, self.state_dtype) for s in shapes]
-        return tuple(shown) if len(shown) > 1 else shown[0]
-
-    def compute_mask(self, inputs, mask=None):
-        if isinstance(mask, (list, tuple)):
-            mask = mask[0]
-        masks = [mask if self.return_sequences else None]
-        masks += [mask] * (self.return_attention + self.return_context)
-        masks += [None] * (len(self.state_sizes) if self.return_state else 0)
-        return tuple(masks) if len(masks) > 1 else masks[0]
-
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
         return {
@@ -392,8 +296,6 @@ class AttentionCell(Recurrent):
             "attention": serialize(self.attention),
             "attends": self.attends,
             "input_feeding": self.input_feeding,
-            "return_attention": self.return_attention,
-            "return_context": self.return_context,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
         }

@@ -1,24 +1,8 @@
-"""One step of a cell with attention: its equations, and the memory they read."""
-
-from typing import Any, NamedTuple
+"""One step of a cell with attention: its equations."""
 
 from keras import ops
 
 from zoo.ops.lstm import tanh
-
-
-class PreparedMemory(NamedTuple):
-    """What is attended to, with its keys made: `(batch, ...)` all of it.
-
-    Attributes:
-        values: `(batch, source, features)`, 0 in padding.
-        keys: `(batch, source, units)`.
-        mask: Boolean `(batch, source)`, or `None`.
-    """
-
-    values: Any
-    keys: Any
-    mask: Any
 
 
 class AttentionStep:
@@ -27,7 +11,7 @@ class AttentionStep:
     Args:
         cell: `zoo.layers.cell_steps.CellStep`.
         attention: Attention layer.
-        memory: `PreparedMemory`.
+        memory: `zoo.layers.memory_reader.PreparedMemory`.
         mask: Boolean `(time, batch)` or `None`.
         kernel: Matrix that makes the attentional vector of context and output, if the
             cell attends after its step; `None` if before.

@@ -86,19 +86,21 @@ class CellStep:
         self.generators = [g for g in found if g is not None]
         seeds = []
         if self.training:
-            seeds = [self._seeds(ops.shape(inputs)[0]) for _ in self.generators]
+            seeds = [self._seeds(g, ops.shape(inputs)[0]) for g in self.generators]
         self.streams = (inputs, mask, *seeds)
 
     @property
     def training(self):
         return self.generator is not None
 
-    def _seeds(self, time):
-        """A seed for each step, which draws the same masks again in the adjoint."""
-        first = ops.convert_to_tensor(self.generator.next())
-        steps = ops.cast(ops.arange(time), first.dtype)
-        second = ops.broadcast_to(first[1], ops.shape(steps))
-        return ops.stack([first[0] + steps, second], 1)
+    def _seeds(self, generator, time):
+        """A seed for each step, which draws the same masks again in the adjoint.
+
+        Seeds that follow each other would not do: Keras on torch adds up the two parts
+        of one, so that a step would draw what the next one draws in the next call.
+        """
+        seeds = keras.random.randint((time, 2), 0, 2**31 - 1, "int32", self.generator)
+        return ops.cast(seeds, generator.state.dtype)
 
     def __call__(self, multiply, vectors, now, fed, state):
         """Output and state after one step.

@@ -4,9 +4,10 @@ import keras
 from keras import initializers, ops
 
 from zoo.layers.recurrent import Recurrent
+from zoo.ops.activation import bounded
 from zoo.ops.checkpointed_scan import checkpointed_scan
 from zoo.ops.lstm import tanh
-from zoo.ops.ntm_step import Machine, clipped, ntm_step
+from zoo.ops.ntm_step import Machine, ntm_step
 
 CONTROLLERS = ("lstm", "feed_forward")
 
@@ -288,7 +289,7 @@ class NTM(Recurrent):
         shown = ops.concatenate([h, read + first_read], -1)
         shown = ops.reshape(shown, (-1, shown.shape[-1]))
         outputs = shown @ weight(self.output_kernel) + weight(self.output_bias)
-        outputs = clipped(outputs, self.clip)
+        outputs = bounded(outputs, self.clip)
         outputs = ops.reshape(outputs, (time, batch, self.units))
         return outputs, state, *found
 

@@ -6,6 +6,7 @@ from keras import ops
 
 from zoo.layers.input_gates import InputGates
 from zoo.layers.recurrent import Recurrent
+from zoo.ops.activation import at_least
 from zoo.ops.linear_scan import linear_scan
 
 # Below it the root of 1 - a * a has no finite gradient in float32.
@@ -122,7 +123,7 @@ class RGLRU(InputGates, Recurrent):
         x = ops.cast(x, self.state_dtype)
         # In logarithms: sigma(decay) near 1 would lose its digits.
         log_a = -self.power * r * ops.softplus(-self._weight(self.decay))
-        rest = ops.maximum(-ops.expm1(2 * log_a), TINY)
+        rest = at_least(-ops.expm1(2 * log_a), TINY)
         h = linear_scan(
             ops.exp(log_a),
             ops.sqrt(rest) * (i * x),

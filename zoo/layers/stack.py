@@ -156,6 +156,8 @@ class Stack(keras.layers.Layer):
         for i in range(num_layers):
             own = {"return_state": return_state, **(layer_options or {})}
             own["return_sequences"] = return_sequences or i < num_layers - 1
+            # Names that do not count on: a model made twice has the same paths.
+            own.setdefault("name", f"layer_{i}")
             if options.get("dtype") is not None:
                 own.setdefault("dtype", options["dtype"])
             if options.get("seed") is not None:
@@ -163,7 +165,9 @@ class Stack(keras.layers.Layer):
                 own["seed"] = options["seed"] + 2 * i + 1
             made = get(layer, units, **own)
             if bidirectional:
-                made = Bidirectional(made, dtype=made.dtype_policy)
+                made = Bidirectional(
+                    made, name=f"bidirectional_{i}", dtype=made.dtype_policy
+                )
             layers.append(made)
         return cls(layers, return_state=return_state, **options)
 

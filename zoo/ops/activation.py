@@ -5,8 +5,23 @@ from keras import ops
 from zoo.ops.lstm import tanh
 
 
+def bounded(x, bound):
+    """`x` between `-bound` and `bound`; as it is if that is `None`."""
+    # Not `ops.clip`, which rounds the bounds of float64 to float32 on torch.
+    if bound is None:
+        return x
+    bound = ops.convert_to_tensor(bound, x.dtype)
+    return ops.where(x > bound, bound, ops.where(x < -bound, -bound, x))
+
+
+def at_least(x, least):
+    """`x` where it is not below `least`, else that. NaN stays NaN."""
+    # Not `ops.maximum`, which rounds float64 to float32 on torch.
+    return ops.where(x < least, least, x)
+
+
 def _relu(x):
-    # Not `ops.maximum`, which rounds float64 to float32 on torch. NaN stays NaN.
+    # The slope at 0 is 0.
     return ops.where(x <= 0, 0.0, x)
 
 

@@ -5,7 +5,7 @@ from keras import ops
 from zoo.ops.lstm import tanh
 
 # Below every score that is not itself infinite.
-_LOW = -1e30
+_LOW = -3.4e38
 
 
 def masked_softmax(scores, mask=None):

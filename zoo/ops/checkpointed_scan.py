@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.lazy import jax, tf
+from zoo.ops.pull_back import pull_back
 from zoo.ops.scan import custom_gradient, time_scan
 
 
@@ -83,10 +83,10 @@ def _adjoint(step, smooth, given, d_state, d_outputs, reverse):
 
         def one_step(*values):
             new, emitted = step(*_insert(here, smooth, _split(values, smooth)))
-            return (*new, *emitted)
+            return (*new, *emitted), ()
 
         values = [group[i] for group, at in zip(here, smooth, strict=True) for i in at]
-        found = _pull_back(one_step, values, (*carry[:size], *d_shown))
+        found, _ = pull_back(one_step, values, (*carry[:size], *d_shown))
         d_weights, d_old, d_now = _split(found, smooth)
         sums = zip(carry[size:], d_weights, strict=True)
         return (*d_old, *(a + b for a, b in sums)), tuple(d_now)
@@ -101,21 +101,6 @@ def _adjoint(step, smooth, given, d_state, d_outputs, reverse):
         reverse,
     )
     return (*carry[size:], *carry[:size], *d_inputs)
-
-
-def _pull_back(function, values, cotangents):
-    """Gradients of `values` from those of the tuple of results of `function`."""
-    if keras.backend.backend() == "jax":
-        return jax.vjp(function, *values)[1](tuple(cotangents))
-    with tf.GradientTape() as tape:
-        # Copies of its own, as some come from the graph around the loop.
-        values = [tf.identity(x) for x in values]
-        tape.watch(values)
-        results = list(function(*values))
-    found = tape.gradient(results, values, list(cotangents), "zero")
-    for gradient, value in zip(found, values, strict=True):
-        gradient.set_shape(value.shape)  # a loop refuses shapes that change
-    return found
 
 
 def _is_float(x):

@@ -16,6 +16,7 @@ is written by hand: it is the posterior of the chain, found by sampling's recurs
 
 from keras import ops
 
+from zoo.ops.activation import at_least
 from zoo.ops.scan import custom_gradient, time_scan
 
 # Sums over moves multiply probabilities if the transitions span less than this: then
@@ -196,7 +197,7 @@ def _backward(messages, final, mask, transitions):
         joint = before[:, :, None] + transitions
         total = ops.logsumexp(joint, axis=1, keepdims=True)
         # A tag that no move leads to has a total of minus infinity.
-        return ops.exp(joint - ops.maximum(total, -1e30))
+        return ops.exp(joint - at_least(total, -1e30))
 
     return ops.cond(
         _is_narrow(transitions),

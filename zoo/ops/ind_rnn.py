@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from zoo.ops.activation import ACTIVATIONS
+from zoo.ops.activation import ACTIVATIONS, bounded
 from zoo.ops.scan import custom_gradient, time_scan
 from zoo.ops.zoneout import mix, unmix
 
@@ -60,7 +60,7 @@ def ind_rnn(
     options = Options(activation, bound, hold, reverse, compute_dtype)
 
     def run(inputs, kernel, recurrent_kernel, bias, h0):
-        clipped = _clip(recurrent_kernel, bound)
+        clipped = bounded(recurrent_kernel, bound)
         h = _forward(inputs, kernel, clipped, bias, h0, options)
 
         def gradient(upstream):
@@ -74,14 +74,6 @@ def ind_rnn(
         return (h,), gradient
 
     return custom_gradient(run)(inputs, kernel, recurrent_kernel, bias, h0)[0]
-
-
-def _clip(x, bound):
-    # Not `ops.clip`, which rounds float64 to float32 on torch.
-    if bound is None:
-        return x
-    bound = ops.convert_to_tensor(bound, x.dtype)
-    return ops.where(x > bound, bound, ops.where(x < -bound, -bound, x))
 
 
 def _forward(inputs, kernel, recurrent_kernel, bias, h0, options):

@@ -6,6 +6,8 @@ All heads are computed at once: a weighting is `(batch, heads, slots)`, a memory
 
 from keras import ops
 
+from zoo.ops.activation import at_least
+
 # Added to a product of norms, so that rows of zeros have a similarity, of zero.
 COSINE_EPSILON = 1e-8
 # Added where a logarithm is taken; far below what a weighting can tell from zero.
@@ -65,7 +67,7 @@ def sharpen(weighting, gamma):
         weighting: `(batch, heads, slots)`, not negative.
         gamma: `(batch, heads, 1)`, at least 1.
     """
-    return ops.softmax(gamma * ops.log(ops.maximum(weighting, 0.0) + SMALLEST), -1)
+    return ops.softmax(gamma * ops.log(at_least(weighting, 0.0) + SMALLEST), -1)
 
 
 def address(memory, before, keys, strength, gate, shifts, gamma):

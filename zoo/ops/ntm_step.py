@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
+from zoo.ops.activation import bounded
 from zoo.ops.lstm import tanh
 from zoo.ops.ntm import address, change
 
@@ -59,7 +60,7 @@ def ntm_step(machine, weights, state, inputs):
     memory, before, read, *controller = state
     projected, mask = inputs
     controller = _control(machine, kernel, projected, read + first_read, controller)
-    heads = clipped(controller[0] @ head_kernel + head_bias, machine.clip)
+    heads = bounded(controller[0] @ head_kernel + head_bias, machine.clip)
     *addressing, erase, add = _parameters(machine, heads)
     cells = ops.reshape(memory, (-1, machine.slots, machine.width))
     whole = cells + machine.initial_memory
@@ -108,11 +109,6 @@ def _parameters(machine, heads):
         ops.sigmoid(erase),
         tanh(add),
     )
-
-
-def clipped(x, clip):
-    """`x` between `-clip` and `clip`; as it is if that is `None`."""
-    return x if clip is None else ops.clip(x, -clip, clip)
 
 
 def _flat(x, size):

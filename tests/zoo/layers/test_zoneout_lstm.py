@@ -80,7 +80,6 @@ class TestVariants(TestPlain):
         "zoneout_c": 0.1,
     }
     random = True
-    narrow = 0.2  # one more product in bfloat16 at every step
 
 
 class TestAgainstKeras:

@@ -1,0 +1,1 @@
+"""From scores to answers: each way of decoding is one compiled loop."""

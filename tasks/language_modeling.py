@@ -1,0 +1,431 @@
+"""Language modelling: text that goes on, and how surprising a text is."""
+
+import math
+from zlib import crc32
+
+import keras
+import numpy as np
+
+from tasks.adaptation import take_over
+from tasks.averaging import AveragedSGD, BestAverages
+from tasks.data.pipeline import as_dataset
+from tasks.data.text_streams import StreamBatches
+from tasks.data.texts import prompts_from, texts_from
+from tasks.data.tokenizers import tokenizer_class, tokenizer_from
+from tasks.decoding.generation import Generator
+from tasks.decoding.sampling import Sampling
+from tasks.exports import export_model
+from tasks.language_model import LanguageModelParts
+from tasks.surprise import Surprise
+from tasks.task import Task, row_loss
+from tasks.training import BestWeights
+from zoo.preset import loadable
+
+SIZES = dict(
+    level="char",
+    layer="zoneout_lstm",
+    layer_options={},
+    units=256,
+    num_layers=1,
+    connection=None,
+    embedding_dim=64,
+    tied=False,
+    embedding_dropout=0.0,
+    input_dropout=0.0,
+    hidden_dropout=0.0,
+    output_dropout=0.0,
+    ar=0.0,
+    tar=0.0,
+)
+# Tokens a compiled call reads when a text is scored.
+_WINDOW = 256
+
+
+@loadable
+class LanguageModel(Task):
+    """Guesses the next character, piece of a word, or word.
+
+    An embedding, a stack of any recurrent layer of the zoo, and a softmax. Training
+    carries the states from batch to batch (truncated backpropagation); generation and
+    scores run in compiled loops.
+
+    Args:
+        tokenizer: A tokenizer of `tasks.data.tokenizers`, of the level `level`.
+        level: `"char"`, `"subword"` or `"word"`.
+        layer: Name of a layer of `zoo.layers` that runs forwards.
+        layer_options: Dict of further options of each layer, such as `zoneout_h`.
+        units, num_layers: Size and number of the layers.
+        connection: `None`, `"residual"`, `"highway"` or `"dense"`, see
+            `zoo.layers.Stack`.
+        embedding_dim: Size of the vectors of tokens.
+        tied: Whether the softmax uses the embedding's matrix.
+        embedding_dropout: Part of the vocabulary that is dropped whole.
+        input_dropout, hidden_dropout, output_dropout: Rates of variational dropout on
+            the vectors, between layers, and on the last outputs.
+        ar, tar: Weights of activation and temporal activation regularisation.
+
+    Example:
+
+    >>> text = "to be, or not to be. " * 100
+    >>> model = LanguageModel.for_text(text, units=16, embedding_dim=8)
+    >>> _ = model.fit(text, epochs=1, batch_size=4, chunk=20, verbose=0)
+    >>> len(model.generate("to", max_tokens=10, seed=1).text)
+    10
+
+    References:
+        - Merity, Keskar and Socher, [Regularizing and optimizing LSTM language
+          models](https://arxiv.org/abs/1708.02182), 2018
+        - Krueger et al., [Zoneout](https://arxiv.org/abs/1606.01305), 2017
+    """
+
+    task = "language_modeling"
+
+    def __init__(self, tokenizer, **options):
+        unknown = sorted(set(options) - set(SIZES))
+        if unknown:
+            raise ValueError(f"Unknown options {unknown}. Options: {', '.join(SIZES)}")
+        self.options = {**SIZES, **options}
+        if tokenizer.level != self.options["level"]:
+            raise ValueError(
+                f"`tokenizer` is one of level {tokenizer.level!r}; "
+                f"`level` is {self.options['level']!r}."
+            )
+        self.tokenizer = tokenizer
+        self.parts = LanguageModelParts(len(tokenizer), self.options)
+        self.model, self.scoring_model = self.parts.model, self.parts.scoring_model
+        self.training_model = None
+        self._generator = None
+
+    @classmethod
+    def for_text(cls, text, level="char", vocabulary_size=None, min_count=1, **options):
+        """Makes an untrained model whose vocabulary is that of a text.
+
+        Args:
+            text: See `fit`.
+            level: `"char"`, `"subword"` or `"word"`.
+            vocabulary_size: Most tokens to know; for `"subword"` 8,000 by default.
+            min_count: How often a character or word must be there to be known.
+            **options: See the class.
+        """
+        texts = texts_from(text)
+        if not any(texts):
+            raise ValueError("The text is empty: there is nothing to learn from.")
+        sizes = {} if vocabulary_size is None else {"size": vocabulary_size}
+        tokenizer = tokenizer_class(level).learn(texts, min_count=min_count, **sizes)
+        return cls(tokenizer, level=level, **options)
+
+    @classmethod
+    def from_preset(cls, preset, **overrides):
+        """Makes the model from a preset."""
+        options = {**preset.options, **overrides}
+        text = preset.assets["tokenizer.txt"]
+        task = cls(tokenizer_from(preset.options["level"], text), **options)
+        preset.load_weights(task.model)
+        task._examples = [] if overrides else preset.examples
+        return task
+
+    def assets(self):
+        return {"tokenizer.txt": self.tokenizer.text()}
+
+    _examples = ()
+
+    def examples(self):
+        """Prompts with what this model says after them, without chance."""
+        prompts = [example["prompt"] for example in self._examples]
+        return [{"prompt": p, **self._example(p)} for p in prompts]
+
+    def _example(self, prompt):
+        said = self.generate(prompt, max_tokens=40, temperature=0.0)
+        return {"text": said.text, "bits": round(self.score(prompt).bits, 3)}
+
+    def show_examples(self, prompts):
+        """Sets the prompts whose answers are saved along with the model."""
+        self._examples = [{"prompt": prompt} for prompt in prompts]
+
+    # === Generation ===
+
+    def generate(
+        self,
+        prompt="",
+        max_tokens=200,
+        *,
+        temperature=1.0,
+        top_k=None,
+        top_p=None,
+        repetition_penalty=1.0,
+        stop=(),
+        seed=None,
+    ):
+        """Goes on with a text.
+
+        Args:
+            prompt: A string, or a list of strings to go on with side by side. What is
+                said after one depends on it and the seed alone, not on the others.
+            max_tokens: Most tokens to add.
+            temperature, top_k, top_p, repetition_penalty: See
+                `tasks.decoding.sampling.Sampling`; `temperature=0` is without chance.
+            stop: A string, or a list of them: the text ends before the first one.
+            seed: Integer; the same seed gives the same text. `None` for a new one.
+
+        Returns:
+            `tasks.decoding.generation.Generation`, or for a list a list of them.
+
+        Raises:
+            TypeError: If `prompt` is not of strings.
+            ValueError: If a number is out of range.
+        """
+        single, prompts = prompts_from(prompt)
+        how = Sampling(temperature, top_k, top_p, repetition_penalty)
+        results = self.generator.generate(prompts, max_tokens, how, stop, seed)
+        return results[0] if single else results
+
+    def stream(self, prompt="", max_tokens=200, *, stop=(), seed=None, **sampling):
+        """Yields the text that follows a prompt, piece by piece; see `generate`."""
+        _, (prompt,) = prompts_from(prompt)
+        how = Sampling(**sampling)
+        yield from self.generator.stream(prompt, max_tokens, how, stop, seed)
+
+    def predict(self, inputs, batch_size=64, **options):
+        """`generate` with a fixed seed, for `batch_size` prompts at once."""
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` must be positive. Received: {batch_size}")
+        single, prompts = prompts_from(inputs)
+        options = {"seed": 0, **options}
+        parts = range(0, len(prompts), batch_size)
+        found = [self.generate(prompts[i : i + batch_size], **options) for i in parts]
+        results = [result for part in found for result in part]
+        return results[0] if single else results
+
+    @property
+    def generator(self):
+        """The compiled `Generator` of this model."""
+        if self._generator is None:
+            self._generator = Generator(self.parts, self.tokenizer)
+        return self._generator
+
+    # === Scores ===
+
+    def score(self, text):
+        """How surprising a text is, token by token.
+
+        Args:
+            text: A string, or a list of strings.
+
+        Returns:
+            `tasks.surprise.Surprise`, or for a list a list of them.
+        """
+        single, texts = prompts_from(text)
+        results = []
+        for one in texts:
+            losses = self._losses(self.tokenizer.encode(one))
+            tokens = self.tokenizer.tokens(one)
+            results.append(Surprise(one, tokens, losses / math.log(2)))
+        return results[0] if single else results
+
+    def _losses(self, ids):
+        """Negative log-likelihood of each id in nats, float64."""
+        if not len(ids):
+            return np.zeros((0,))
+        batches = StreamBatches([ids], 1, min(_WINDOW, _room(len(ids))))
+        states, found = None, []
+        for number in range(len(batches)):
+            inputs = batches[number][0]
+            answer, states = self._read(inputs, states)
+            found.append(answer["losses"][inputs["mask"]])
+        return np.concatenate(found).astype("float64")
+
+    def _read(self, inputs, states):
+        if states is None:
+            sizes = self.parts.stack.state_sizes
+            rows = len(inputs["mask"])
+            states = {
+                f"state_{i}": np.zeros((rows, n), "float32")
+                for i, n in enumerate(sizes)
+            }
+        fresh = inputs["fresh"][:, None]
+        states = {name: np.where(fresh, 0, x) for name, x in states.items()}
+        given = {k: v for k, v in inputs.items() if k != "fresh"}
+        answer = self.scoring_model.predict_on_batch({**given, **states})
+        return answer, {name: answer[name] for name in states}
+
+    def evaluate(self, data, batch_size=1, chunk=256, dynamic=None):
+        """Scores the model on a text: its own text so far is all it knows.
+
+        Args:
+            data: See `fit`.
+            batch_size: Parts that are read side by side. More are faster; every part
+                but the first begins without what came before it, which costs a little.
+            chunk: Tokens per compiled call; does not change the score.
+            dynamic: A learning rate: the model learns from each chunk, by a step of
+                SGD, once that chunk has been scored (dynamic evaluation; say so
+                beside the score). It forgets all of that in the end.
+
+        Returns:
+            Dict of floats: `"loss"` in nats per token, `"perplexity"` per token,
+            `"bits_per_character"`, which counts the characters of the text, and
+            `"accuracy"`, the part of the tokens that was thought the likeliest.
+
+        Raises:
+            ValueError: If there is no text.
+
+        Reference:
+            - Krause et al., [Dynamic evaluation of neural sequence models](
+              https://arxiv.org/abs/1709.07432), 2018
+        """
+        texts = texts_from(data)
+        documents = [self.tokenizer.encode(text) for text in texts]
+        batches = StreamBatches(documents, batch_size, chunk)
+        characters = sum(map(len, texts))
+        if dynamic is not None:
+            loss = self._dynamic_loss(batches, dynamic)
+            return scores(loss, batches.tokens, characters)
+        states, loss, hits = None, 0.0, 0.0
+        for number in range(len(batches)):
+            answer, states = self._read(batches[number][0], states)
+            loss += float(np.sum(answer["losses"], dtype="float64"))
+            hits += float(np.sum(answer["hits"], dtype="float64"))
+        return {
+            **scores(loss, batches.tokens, characters),
+            "accuracy": hits / batches.tokens,
+        }
+
+    def _dynamic_loss(self, batches, learning_rate):
+        """Summed loss of batches to a model that learns from each of them."""
+        model = self.parts.training_model(batches.rows, still=True)
+        model.compile(
+            keras.optimizers.SGD(learning_rate, global_clipnorm=1.0), row_loss
+        )
+        before, total = self.model.get_weights(), 0.0
+        try:
+            for number in range(len(batches)):
+                inputs, targets = batches[number]
+                # The loss is that of the weights before this step.
+                loss = float(np.mean(model.train_on_batch(inputs, targets)))
+                total += loss * int(inputs["mask"].sum())
+        finally:
+            self.model.set_weights(before)
+        return total
+
+    def adapted_to(self, text, **options):
+        """A copy of this model with the vocabulary of another text.
+
+        Tokens that both know keep their vectors, and their places in the softmax; new
+        ones begin with the mean of all. The pieces of a `"subword"` model stay.
+
+        Args:
+            text: See `fit`.
+            **options: Options of the model that differ, such as rates of dropout.
+        """
+        options, tokenizer = {**self.options, **options}, self.tokenizer
+        if tokenizer.level != "subword":
+            tokenizer = type(tokenizer).learn(texts_from(text))
+        other = LanguageModel(tokenizer, **options)
+        take_over(other, self)
+        return other
+
+    def export(self, folder):
+        """Writes the model as a TensorFlow SavedModel, with its tokenizer beside.
+
+        The signature `serve` takes `token_ids` and `mask` `(batch, time)` and returns
+        `logits` `(batch, time, vocabulary)`.
+
+        Args:
+            folder: Where; must not exist yet.
+
+        Raises:
+            ValueError: If something is there already, or the backend is not
+                TensorFlow.
+        """
+        export_model(self.model, folder, self.assets())
+
+    # === Training ===
+
+    def fit(
+        self,
+        data,
+        validation_data=None,
+        epochs=3,
+        batch_size=32,
+        chunk=100,
+        learning_rate=2e-3,
+        optimizer=None,
+        clipnorm=1.0,
+        patience=None,
+        seed=0,
+        verbose="auto",
+        checkpoint_dir=None,
+        callbacks=(),
+    ):
+        """Trains on text.
+
+        Args:
+            data: A string; a `pathlib.Path` of a UTF-8 file; or a list of these, each
+                a document that begins without a memory of the others.
+            validation_data: The same. Scored after each epoch (`val_loss`, nats per
+                token); the weights of the best epoch are kept.
+            epochs: Passes over the text.
+            batch_size: Streams that are read side by side.
+            chunk: Tokens per step and stream; gradients go back no further.
+            learning_rate: Highest rate of Adam; warms up, then decays.
+            optimizer: Keras optimizer to use instead of Adam, with a rate and clipping
+                of its own.
+            clipnorm: Largest norm of all gradients together.
+            patience: Epochs without a better `val_loss` after which to stop.
+            seed: Decides order, dropout and zoneout.
+            verbose: Keras' verbosity; a progress bar by default.
+            checkpoint_dir: Folder to save the run's state in after each epoch. Called
+                again with the same folder and arguments, a killed run goes on.
+            callbacks: Keras callbacks.
+
+        Returns:
+            `keras.callbacks.History`.
+
+        Raises:
+            TypeError: If the data is no text.
+            ValueError: If there is no text, or it is no UTF-8.
+        """
+        texts = texts_from(data)
+        if not any(texts):
+            raise ValueError("The text is empty: there is nothing to learn from.")
+        documents = [self.tokenizer.encode(text) for text in texts]
+        batches = StreamBatches(documents, batch_size, chunk, shuffle=True, seed=seed)
+        self.training_model = self.parts.training_model(batch_size)
+        callbacks = list(callbacks)
+        if validation_data is not None:
+            held = texts_from(validation_data)
+            averaged = isinstance(optimizer, AveragedSGD)
+            best = (BestAverages if averaged else BestWeights)(
+                lambda: self.evaluate(held, batch_size=8)["loss"],
+                "val_loss",
+                patience,
+                lower=True,
+            )
+            callbacks.insert(0, best)
+        return self._fit(
+            batches,
+            as_dataset(batches),
+            crc32("\0".join(texts).encode("utf-8", "surrogatepass")),
+            epochs=epochs,
+            learning_rate=learning_rate,
+            optimizer=optimizer,
+            clipnorm=clipnorm,
+            seed=seed,
+            verbose=verbose,
+            checkpoint_dir=checkpoint_dir,
+            callbacks=callbacks,
+        )
+
+
+def scores(loss, tokens, characters):
+    """The usual scores of a summed loss in nats."""
+    mean = loss / max(tokens, 1)
+    return {
+        "loss": mean,
+        "perplexity": math.exp(min(mean, 700)),
+        "bits_per_character": loss / math.log(2) / max(characters, 1),
+    }
+
+
+def _room(length):
+    """The next power of two from 8 up: few shapes to compile for."""
+    return max(8, 1 << (length - 1).bit_length())

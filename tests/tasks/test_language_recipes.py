@@ -1,0 +1,107 @@
+"""Recipes of language models and classifiers, run on toys; and their baseline."""
+
+import argparse
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import zoo
+from tasks.recipes import sst2, tiny_shakespeare
+from tasks.recipes.ngrams import ngram_scores
+from tasks.recipes.text_classifiers import frequent_label_baseline
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)
+
+VERSES = "to be or not to be, that is the question;\nwhether tis nobler\n" * 40
+
+
+def arguments(recipe, folder, *given):
+    parser = argparse.ArgumentParser()
+    recipe.add_arguments(parser)
+    args = parser.parse_args(["--epochs", "1", *given])
+    args.data_dir, args.output, args.seeds = folder / "data", folder / "out", [1, 2]
+    return args
+
+
+def test_a_language_model_is_made_from_its_text(tmp_path, monkeypatch):
+    small = {"units": 8, "embedding_dim": 4, "layer_options": {}}
+    monkeypatch.setattr(tiny_shakespeare, "OPTIONS", small)
+    monkeypatch.setattr(tiny_shakespeare, "FIT", {"batch_size": 4, "chunk": 20})
+    variants = {"full": {}, "GRU": {"layer": "gru"}}
+    monkeypatch.setattr(tiny_shakespeare, "VARIANTS", variants)
+    folder = tmp_path / "data" / "tiny_shakespeare"
+    folder.mkdir(parents=True)
+    (folder / "input.txt").write_text(VERSES)
+    args = arguments(tiny_shakespeare, tmp_path)
+    tiny_shakespeare.run(args)
+    made = tmp_path / "out" / tiny_shakespeare.NAME
+    model, card = zoo.load(made), zoo.card(made)
+    test = tiny_shakespeare.split(VERSES)["test"]
+    wanted = card.data["metrics"]["bits_per_character"]["values"]
+    found = model.evaluate(test)["bits_per_character"]
+    assert min(abs(found - value) for value in wanted) < 0.01  # half precision
+    assert card.data["baseline"]["bits_per_character"] < found  # hardly trained
+    assert "| full |" in str(card) and "| GRU |" in str(card)
+    assert "{" not in str(card).split("---")[2]
+    # Finished runs are not repeated.
+    before = (tmp_path / "out" / "runs" / "results.json").read_text()
+    tiny_shakespeare.run(args)
+    assert (tmp_path / "out" / "runs" / "results.json").read_text() == before
+
+
+def test_parts_of_the_text_follow_each_other():
+    parts = tiny_shakespeare.split(VERSES)
+    assert "".join(parts.values()) == VERSES
+    assert len(parts["train"]) == pytest.approx(0.9 * len(VERSES), abs=1)
+    assert len(parts["test"]) == pytest.approx(0.05 * len(VERSES), abs=1)
+
+
+def test_each_variant_of_a_recipe_can_be_built():
+    from tasks.language_modeling import LanguageModel
+    from tasks.text_classification import TextClassifier
+
+    for variant in tiny_shakespeare.VARIANTS.values():
+        options = {**tiny_shakespeare.OPTIONS, **variant, "units": 4}
+        LanguageModel.for_text("abc", **options)
+    data = [("good film", "negative"), ("bad film", "positive")]
+    for variant in sst2.VARIANTS.values():
+        options = {**sst2.OPTIONS, **variant.options, "units": 4}
+        TextClassifier.for_data(data, **options)
+
+
+def test_unigrams_are_counted_by_hand():
+    train, test = np.array([2, 2, 2, 3]), np.array([2, 3, 4])
+    counts, kinds, size = Counter(train.tolist()), 2, 5
+    chances = [(counts[i] + kinds / size) / (4 + kinds) for i in test.tolist()]
+    found = ngram_scores(train, test, 1, size, characters=6)
+    assert found["perplexity"] == pytest.approx(np.exp(-np.mean(np.log(chances))))
+    bits = -np.sum(np.log2(chances))
+    assert found["bits_per_character"] == pytest.approx(bits / 6)
+
+
+def test_chances_of_ngrams_sum_to_one():
+    train = np.random.default_rng(0).integers(2, 7, 60)
+    for order in (1, 2, 3):
+        # What follows the training text, whatever it is.
+        each = [ngram_scores(train, np.array([i]), order, 7, 1) for i in range(7)]
+        assert sum(1 / s["perplexity"] for s in each) == pytest.approx(1)
+
+
+def test_longer_ngrams_know_a_rhyme_better():
+    ids = np.array([ord(c) % 64 for c in VERSES])
+    scores = [
+        ngram_scores(ids[:2000], ids[2000:], n, 64, len(ids) - 2000)["perplexity"]
+        for n in (1, 2, 4)
+    ]
+    assert scores[0] > scores[1] > scores[2] > 1
+
+
+def test_the_frequent_label_is_the_baseline():
+    train = [("", "a")] * 3 + [("", "b")]
+    scores = frequent_label_baseline(train, [("", "a"), ("", "b")], ["a", "b"])
+    assert scores["accuracy"] == 0.5
+    assert scores["loss"] == pytest.approx(-(math.log(0.75) + math.log(0.25)) / 2)

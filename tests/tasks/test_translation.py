@@ -1,0 +1,278 @@
+"""The translator: what all tasks promise, and what it alone does."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from tasks.data.pairs import PairBatches, pairs_from
+from tasks.decoding.beam import BeamSearch
+from tasks.translation import SCHEDULES, Translator, _Line, sampling_rate
+from tests.task_contract import TaskContract, TextInputs, assert_same_weights
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)
+
+# A language whose adjectives follow their nouns.
+WORDS = {
+    "the": "le",
+    "dog": "kou",
+    "cat": "mau",
+    "bird": "tsip",
+    "big": "gran",
+    "red": "rus",
+    "old": "vek",
+    "sees": "vid",
+    "hears": "aud",
+}
+NOUNS, ADJECTIVES, VERBS = (
+    ["dog", "cat", "bird"],
+    ["big", "red", "old"],
+    ["sees", "hears"],
+)
+TINY = dict(
+    units=32,
+    embedding_dim=16,
+    dropout=0.05,
+    encoder_layer="gru",
+    decoder_layer="gru",
+)
+TRAINING = dict(epochs=24, batch_size=16, learning_rate=0.02, verbose=0)
+
+
+def sentences(count, seed=0):
+    random, found = np.random.default_rng(seed), []
+
+    def phrase():
+        noun, adjective = random.choice(NOUNS), random.choice(ADJECTIVES)
+        if random.random() < 0.4:
+            return f"the {noun}", f"{WORDS['the']} {WORDS[noun]}"
+        return (
+            f"the {adjective} {noun}",
+            f"{WORDS['the']} {WORDS[noun]} {WORDS[adjective]}",
+        )
+
+    for _ in range(count):
+        (a, b), verb, (c, d) = phrase(), random.choice(VERBS), phrase()
+        found.append((f"{a} {verb} {c}", f"{b} {WORDS[verb]} {d}"))
+    return found
+
+
+TRAIN, HELD_OUT = sentences(160), sentences(24, seed=1)
+
+
+def make(**options):
+    keras.utils.set_random_seed(1)
+    return Translator.for_data(TRAIN, vocabulary_size=50, **{**TINY, **options})
+
+
+@pytest.fixture(scope="module")
+def trained():
+    model = make()
+    model.fit(TRAIN, **TRAINING)
+    return model
+
+
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory):
+    start = make().save(tmp_path_factory.mktemp("translator") / "start")
+    model = zoo.load(start)
+    model.fit(TRAIN, **{**TRAINING, "epochs": 1})
+    return start, model
+
+
+class TestTranslator(TextInputs, TaskContract):
+    score, enough, watched = "bleu", 90.0, "loss"
+    training = TRAINING
+    trained_form = "a dataset"
+    tolerance = 1e-3
+
+    def make(self, **options):
+        return make(**options)
+
+    def data(self):
+        return TRAIN
+
+    def held_out(self):
+        return HELD_OUT
+
+    def data_forms(self, folder):
+        import tensorflow as tf
+
+        sides = list(zip(*TRAIN, strict=True))
+        for name, side in zip(("source.txt", "target.txt"), sides, strict=True):
+            (folder / name).write_text("".join(f"{line}\n" for line in side))
+        (folder / "pairs.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in TRAIN))
+        return {
+            "columns": folder / "pairs.tsv",
+            "two files": (folder / "source.txt", folder / "target.txt"),
+            "tuples": tuple(TRAIN),
+            "a dataset": tf.data.Dataset.from_tensor_slices(tuple(map(list, sides))),
+        }
+
+    def inputs(self):
+        return [source for source, _ in HELD_OUT[:6]] + ["the dog"]
+
+    def prepared(self, task):
+        sources, targets = task._encoded(HELD_OUT[:5])
+        inputs, _ = PairBatches(sources, targets, 6)[0]
+        return {k: v for k, v in inputs.items() if k != "targets"}
+
+    def check_answer(self, text, result):
+        assert result.source == text
+        assert (
+            bool(text.split()) == bool(result.candidates)
+            or "\n" in result.text
+            or (len(text) > 100)
+        )
+
+    def test_a_new_head_stands_on_the_old_encoder(self, trained, tmp_path):
+        """A translator has no head: other options of training keep all weights."""
+        task = zoo.load(trained.save(tmp_path / "saved"), dropout=0.4)
+        assert_same_weights(task, trained)
+        assert task.options["dropout"] == 0.4
+
+
+def test_the_order_of_words_is_learnt(trained):
+    assert (
+        trained.predict("the old bird hears the cat").text == "le tsip vek aud le mau"
+    )
+
+
+def test_attention_is_where_the_word_comes_from(trained):
+    found = trained.predict("the old bird hears the cat")
+    assert found.attention.shape == (len(found.tokens), len(found.source_tokens))
+    np.testing.assert_allclose(found.attention.sum(1), 1, atol=1e-4)
+
+
+def test_attention_is_drawn(trained, tmp_path):
+    trained.predict("the old bird hears the cat").plot().savefig(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="no attention"):
+        trained.predict("").plot()
+
+
+def test_candidates_are_ranked_and_scored_by_the_model(trained):
+    found = trained.predict("the big cat sees the red dog", beam_width=4)
+    scores = [c.score for c in found.candidates]
+    assert len(scores) == 4 and scores == sorted(scores, reverse=True)
+    assert found.candidates[0].text == found.text
+    for candidate in found.candidates[:2]:
+        loss = trained.loss([(found.source, candidate.text)])
+        pieces = len(candidate.tokens)
+        assert candidate.log_probability == pytest.approx(-loss * pieces, abs=1e-3)
+        how = BeamSearch(4, length_penalty=0.6)
+        wanted = how.score(candidate.log_probability, pieces)
+        assert candidate.score == pytest.approx(float(wanted), rel=1e-4)
+
+
+def test_the_loss_is_that_of_the_targets(trained):
+    batches = PairBatches(*trained._encoded(HELD_OUT), len(HELD_OUT))
+    inputs, _ = batches[0]
+    members = [HELD_OUT[m] for m in batches.order()[0]]
+    rows = np.asarray(trained.training_model.predict_on_batch(inputs))
+    # Each row has its share of the mean over all pieces.
+    assert trained.loss(members) == pytest.approx(float(np.mean(rows)), rel=1e-4)
+
+
+def test_lines_are_translated_on_their_own(trained):
+    lines = ["the dog sees the cat", "", "the cat hears the dog"]
+    alone = [trained.predict(line).text for line in lines]
+    assert trained.predict("\n".join(lines)).text == "\n".join(alone)
+
+
+def test_a_long_line_is_read_in_windows(trained):
+    text = "the dog sees the cat " * 60
+    windows = _Line(trained.tokenizer, text, trained.options).windows
+    assert len(windows) > 3 and max(map(len, windows)) <= 100
+    assert sum(windows, []) == trained.tokenizer.encode(text.strip()).tolist()
+    said = [trained.predict(trained.tokenizer.decode(w)).text for w in windows[:1]]
+    assert trained.predict(text).text.startswith(said[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"encoder_layer": "qrnn", "decoder_layer": "gru"},
+        {"attention": "luong", "tied": False, "label_smoothing": 0.1},
+        {"attention": None},
+        {"num_layers": 2, "connection": "residual", "coverage_loss": 0.1},
+        {"scheduled_sampling": "linear"},
+    ],
+    ids=str,
+)
+def test_any_parts_learn(options):
+    model = make(**options)
+    before = model.loss(HELD_OUT)
+    model.fit(TRAIN, **{**TRAINING, "epochs": 6})
+    assert model.loss(HELD_OUT) < 0.6 * before
+    assert isinstance(model.predict("the dog").text, str)
+
+
+def test_own_tokens_are_read_as_often_as_the_rate_says():
+    model = make(scheduled_sampling="linear", dropout=0.0)
+    decoder = model.parts.decoder
+    ids = np.full((64, 20), 3, "int32")
+    logits = np.full((64, 20, len(model.tokenizer)), -50.0, "float32")
+    logits[..., 7] = 50.0  # it would write 7, always
+    for rate in (0.0, 0.3, 1.0):
+        decoder.sampling_rate.assign(rate)
+        mixed = keras.ops.convert_to_numpy(decoder._mixed(ids, logits))
+        assert set(np.unique(mixed)) <= {3, 7}
+        assert (mixed[:, 0] == 3).all()  # before the first token there is no other
+        assert np.mean(mixed[:, 1:] == 7) == pytest.approx(rate, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SCHEDULES if kind])
+def test_rates_rise_from_nothing_to_all(kind):
+    rates = [sampling_rate(kind, x) for x in np.linspace(0, 1, 11)]
+    assert rates[0] == pytest.approx(0, abs=0.01)
+    assert rates[-1] == pytest.approx(1, abs=0.011)
+    assert rates == sorted(rates)
+
+
+def test_short_pairs_come_first_in_a_curriculum():
+    sources = [np.full(n, 5) for n in range(1, 65)]
+    batches = PairBatches(sources, sources, 4, shuffle=True, curriculum=3)
+    longest = []
+    for epoch in range(4):
+        batches.epoch = epoch
+        sizes = [len(sources[m]) for row in batches.order() for m in row]
+        longest.append(max(sizes))
+        assert len(batches.order()) == len(batches)
+    assert longest == sorted(longest) and longest[0] < 32 and longest[-1] == 64
+    assert sorted(np.concatenate(batches.order()).tolist()) == list(range(64))
+
+
+def test_files_of_unlike_length_are_told(tmp_path):
+    a, b = tmp_path / "a.txt", tmp_path / "b.txt"
+    a.write_text("one\ntwo\n")
+    b.write_text("eins\n")
+    with pytest.raises(ValueError, match=r"a\.txt has 2 lines, .*b\.txt has 1"):
+        pairs_from((a, b))
+
+
+@pytest.mark.parametrize(
+    "data, error, words",
+    [
+        ([("a", "b", "c")], ValueError, r"Pair 0 must be \(source, target\)"),
+        ([("a", 3)], TypeError, "Pair 0 must be of strings"),
+        (7, TypeError, "path of a file"),
+    ],
+)
+def test_data_of_another_form_are_refused(data, error, words):
+    with pytest.raises(error, match=words):
+        pairs_from(data)
+
+
+def test_a_line_without_a_tab_is_named(tmp_path):
+    path = tmp_path / "bad.tsv"
+    path.write_text("a\tb\nno target\n")
+    with pytest.raises(ValueError, match=r"bad\.tsv, line 2"):
+        pairs_from(path)
+
+
+def test_an_odd_size_is_refused():
+    with pytest.raises(ValueError, match="`units` must be even.*7"):
+        make(units=7)
