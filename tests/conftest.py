@@ -13,10 +13,11 @@ from tests.contract import COSTLY
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Leaves the costly promises of further mixes of options to `make test-all`."""
+    """Leaves the costly promises of variants of a contract to `make test-all`."""
     for item in items:
-        variant = getattr(getattr(item, "cls", None), "variant", False)
-        if variant and item.name.startswith(COSTLY):
+        contract = getattr(item, "cls", None)
+        costly = getattr(contract, "costly", COSTLY)
+        if getattr(contract, "variant", False) and item.name.startswith(costly):
             item.add_marker(pytest.mark.slow)
 
 

@@ -121,6 +121,15 @@ class TaskContract:
         head: Names of the layers that it is made of.
     """
 
+    # What all tasks do by the same code, and costs much, is tried on one of them with
+    # every change; on the others (`variant = True`) with `make test-all`.
+    variant = False
+    costly = (
+        "test_a_killed_run",
+        "test_exported_model",
+        "test_the_seed_decides",
+        "test_lengths_do_not_pile_up",
+    )
     score, enough, watched = None, 0.9, None
     tolerance = TOLERANCE
     training = {}

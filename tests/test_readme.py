@@ -58,14 +58,35 @@ def test_commands_exist():
         assert stop.value.code == 0
 
 
-def test_code_runs_and_prints_what_it_says(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    printed = io.StringIO()
-    code = "\n".join(code_blocks("python"))
+def run_code(blocks):
+    """What the blocks print, one after the other; and what they say they do."""
+    printed, code = io.StringIO(), "\n".join(blocks)
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), {})
-    expected = re.findall(r"print\(.*\)\s+# (.*)", code)
+    return printed.getvalue().splitlines(), re.findall(r"print\(.*\)\s+# (.*)", code)
+
+
+def trains(block):
+    """Whether a block trains models from nothing, which takes a minute."""
+    return "import tasks" in block
+
+
+def test_code_runs_and_prints_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines, expected = run_code(b for b in code_blocks("python") if not trains(b))
     assert expected
-    lines = printed.getvalue().splitlines()
     for text in expected:
         assert text in lines
+
+
+@pytest.mark.slow
+def test_code_that_trains_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, line in (
+        ("poems.txt", "Shall I compare thee to a summer's day?\n"),
+        ("reviews.tsv", "a lovely film\tgood\na dull film\tbad\n"),
+        ("pairs.tsv", "a dog runs\tein Hund rennt\na cat sits\teine Katze sitzt\n"),
+    ):
+        (tmp_path / name).write_text(line * 8)
+    lines, _ = run_code(b for b in code_blocks("python") if trains(b))
+    assert any(line.startswith("Shall I compare") for line in lines)

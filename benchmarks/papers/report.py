@@ -38,7 +38,9 @@ def table(content):
         if value != groups[0]["settings"].get(name) and name != "options"
     }
     settings = sorted(changing)
-    found = [name for name in SCORES if any(name in g["scores"] for g in groups)]
+    names = dict.fromkeys(name for g in groups for name in g["scores"])
+    by_length = [name for name in names if name.startswith("wrong_bits_at_")]
+    found = [name for name in (*SCORES, *by_length) if name in names]
     head = ["variant", *settings, *found, "seeds", "CPU s per run"]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
     for group in groups:

@@ -4,6 +4,9 @@ import importlib
 from collections.abc import Mapping
 
 _MODULES = {
+    "forecasting_ind_rnn.etth1": "tasks.recipes.etth1_ind_rnn",
+    "forecasting_lstm.m4_hourly": "tasks.recipes.m4_hourly",
+    "forecasting_segment_gru.etth1": "tasks.recipes.etth1_segment_gru",
     "language_model_lstm.tiny_shakespeare_chars": "tasks.recipes.tiny_shakespeare",
     "ner_lstm_crf.conll2003_en": "tasks.recipes.conll2003",
     "ner_lstm_crf.wnut17_en": "tasks.recipes.wnut17",

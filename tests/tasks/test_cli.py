@@ -278,7 +278,7 @@ def test_fit_passes_what_was_given_alone(loaded, tmp_path, capsys):
     assert cli.main(["fit", "ner", "a.conll", "--output", folder]) == 0
     (task,) = loaded
     assert task.overrides == {}
-    assert task.calls == [("fit", "a.conll", None, {}), ("save", folder)]
+    assert task.calls == [("fit", Path("a.conll"), None, {}), ("save", folder)]
 
 
 def test_fit_passes_every_option(loaded, tmp_path, capsys):
@@ -289,7 +289,7 @@ def test_fit_passes_every_option(loaded, tmp_path, capsys):
     (task,) = loaded
     assert task.overrides == {"labels": ["X", "Y"]}
     given = {"epochs": 2, "batch_size": 8, "learning_rate": 0.01, "seed": 5}
-    assert task.calls[0] == ("fit", "a", "b", given)
+    assert task.calls[0] == ("fit", Path("a"), Path("b"), given)
     document = json.loads(capsys.readouterr().out)
     assert document == {
         "output": folder,

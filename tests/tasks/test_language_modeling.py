@@ -51,6 +51,7 @@ def one_epoch(tmp_path_factory):
 
 
 class TestLanguageModel(TextInputs, TaskContract):
+    variant = True
     score, enough, watched = "accuracy", 0.8, "loss"
     training = TRAINING
     trained_form = "files"

@@ -59,6 +59,7 @@ def one_epoch(tmp_path_factory):
 
 
 class TestTextClassifier(TextInputs, TaskContract):
+    variant = True
     score = "accuracy"
     training = TRAINING
     new_head, head = {"labels": ["a", "b", "c"]}, HEAD

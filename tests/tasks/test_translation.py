@@ -83,6 +83,7 @@ def one_epoch(tmp_path_factory):
 
 
 class TestTranslator(TextInputs, TaskContract):
+    variant = True
     score, enough, watched = "bleu", 90.0, "loss"
     training = TRAINING
     trained_form = "a dataset"

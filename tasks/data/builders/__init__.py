@@ -1,0 +1,27 @@
+"""Builders for TensorFlow Datasets: importing this package registers them.
+
+    pip install tensorflow-datasets
+
+    import tensorflow_datasets as tfds
+    import tasks.data.builders
+
+    tfds.load("ett", split="train")
+
+An example is one series: its `"id"`, and its `"values"` `(time, channels)`. Addresses
+name a commit, and `checksums.tsv` holds the size and sha256 of every file: what has
+changed is refused.
+"""
+
+try:
+    import tensorflow_datasets  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "The builders need TensorFlow Datasets: pip install tensorflow-datasets. "
+        "The readers in `tasks.data.forecasting_sets` do without it."
+    ) from error
+
+from tasks.data.builders.ett import Ett
+from tasks.data.builders.exchange_rate import ExchangeRate
+from tasks.data.builders.m4_hourly import M4Hourly
+
+__all__ = ["Ett", "ExchangeRate", "M4Hourly"]

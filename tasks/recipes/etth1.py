@@ -1,0 +1,170 @@
+"""What the forecasters of ETTh1 share: data, runs, scores, and the card.
+
+The protocol is that of the papers on long horizons: 12, 4 and 4 months of 30 days to
+learn from, to choose by and to test on; mean and standard deviation of each channel
+from the 12 months; a look-back of 96 hours; every window of the test months, the last
+ones too. Scores are mean squared and mean absolute errors of standardised values.
+
+Data: folder ett in --data-dir.
+"""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+import zoo
+from tasks.data.forecasting_sets import ETT_SPLITS, read_ett
+from tasks.data.series import SeriesSet
+from tasks.forecasting import Forecaster
+from tasks.recipes.runs import Runs, publish, run_variants, table
+
+CONTEXT, HORIZONS = 96, (96, 192, 336, 720)
+SCORES = [f"{name}_{h}" for h in HORIZONS for name in ("mse", "mae")]
+FRONT = {
+    "data": ["ETTh1"],
+    "data_licence": "CC BY-ND 4.0",
+    "licence": "Apache-2.0",
+    "intended_use": "hourly loads and oil temperatures of electricity transformers; a "
+    "start for other hourly series",
+    "limits": "learned from one transformer, and 12 months; intervals are not "
+    "calibrated on other data",
+}
+
+
+def add_arguments(parser, epochs):
+    parser.set_defaults(seeds=[1, 2, 3, 4, 5])
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument(
+        "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
+    )
+    parser.add_argument(
+        "--development", action="store_true", help="score on the development set only"
+    )
+
+
+def run(args, module):
+    """Trains all variants of a recipe with all seeds, and publishes the first one.
+
+    Args:
+        args: Parsed arguments.
+        module: The recipe, with `NAME`, `VARIANTS` (dicts of options; `"horizons"`
+            names those that have a model of their own), `FRONT` and the card's text
+            beside it.
+    """
+    output, data = Path(args.output), read(args.data_dir)
+    if args.development:
+        data["test"] = data["validation"]
+    runs = Runs(output / ("development" if args.development else "runs"))
+    train = functools.partial(train_one, args, data)
+    run_variants(runs, module.VARIANTS, args, train)
+    print(table(runs, SCORES, percent=False))
+    if not args.development:
+        finish(output, runs, data, args, module)
+
+
+def read(data_dir):
+    """Dict of `SeriesSet` with the rows of each split, and the context before them."""
+    found = read_ett(data_dir)
+    series = SeriesSet(
+        ["ETTh1"], [found.values], [found.times[0]], "h", names=list(found.columns)
+    )
+    parts = {}
+    for name, (start, stop) in ETT_SPLITS.items():
+        parts[name] = series.slice(max(0, start - CONTEXT), stop)
+    return parts
+
+
+def make(horizon, **options):
+    """An untrained forecaster of the seven channels."""
+    return Forecaster(
+        horizon,
+        CONTEXT,
+        channels=7,
+        frequency="h",
+        season=24,
+        transform="standard",
+        # Errors count as in the scores: those of standardised values.
+        normalized_loss=False,
+        **options,
+    )
+
+
+def train_one(args, data, variant, folder, seed):
+    """Trains a variant with one seed; saves it, and returns its test scores."""
+    options, scores = dict(variant), {}
+    horizons = options.pop("horizons", HORIZONS[-1:])
+    for horizon in horizons:
+        forecaster = make(horizon, **options)
+        forecaster.fit(
+            data["train"],
+            data["validation"],
+            epochs=args.epochs,
+            batch_size=7 * 256,
+            learning_rate=args.learning_rate,
+            seed=seed,
+            verbose=2,
+            checkpoint_dir=folder / str(horizon) / "state",
+        )
+        forecaster.save(folder / str(horizon) / "preset")
+        scores |= scores_of(forecaster, data["test"], horizons)
+    return scores
+
+
+def scores_of(forecaster, test, horizons=HORIZONS):
+    """Errors on the test months at each horizon that the forecaster answers for.
+
+    A model that has a horizon of its own is asked for that one alone; a single model
+    for all of them is asked for each, as the first part of its forecast.
+    """
+    own = forecaster.options["horizon"]
+    scores = {}
+    for horizon in HORIZONS if horizons == HORIZONS[-1:] else (own,):
+        found = forecaster.evaluate(test, horizon=horizon, transformed=True)
+        scores |= {f"{name}_{horizon}": found[name] for name in ("mse", "mae")}
+        if "coverage_80" in found:
+            scores[f"coverage_80_{horizon}"] = found["coverage_80"]
+    return scores
+
+
+def baseline(test):
+    """Errors of the day before, repeated."""
+    found = {}
+    forecaster = make(HORIZONS[-1], units=1, head="mae")
+    forecaster.scaling.fit(test["train"])
+    for horizon in HORIZONS:
+        scores = forecaster.evaluate(
+            test["test"], horizon=horizon, transformed=True, batch_size=4096
+        )
+        for name in ("mse", "mae"):
+            found[f"{name}_{horizon}"] = scores[f"naive_{name}"]
+    return found
+
+
+def example():
+    """A made-up history of four days: parts of the data may not be shipped."""
+    hours = np.arange(CONTEXT)[:, None]
+    waves = np.sin(2 * np.pi * (hours + 3 * np.arange(7)) / 24)
+    values = [8, 2, 6, 1, 3, 1, 15] + waves * [4, 1, 4, 1, 1, 0.3, 3]
+    return np.round(values, 2).tolist()
+
+
+def finish(output, runs, data, args, module):
+    """Writes the forecaster of the first seed as a preset, with its card."""
+    folder = runs.folder / "full" / str(args.seeds[0]) / str(HORIZONS[-1]) / "preset"
+    forecaster = zoo.load(folder)
+    forecaster.show_examples([example()])
+    publish(
+        module.NAME,
+        output,
+        runs,
+        forecaster,
+        lambda task: scores_of(task, data["test"]),
+        front={**FRONT, **module.FRONT},
+        body=Path(__file__).with_name("etth1.md"),
+        baseline=baseline(data),
+        score="mse_96",
+        scores=SCORES,
+        percent=False,
+    )
