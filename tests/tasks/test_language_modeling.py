@@ -52,6 +52,7 @@ def one_epoch(tmp_path_factory):
 
 class TestLanguageModel(TextInputs, TaskContract):
     variant = True
+    costly = (*TaskContract.costly, "test_survives", "test_strange_texts")
     score, enough, watched = "accuracy", 0.8, "loss"
     training = TRAINING
     trained_form = "files"

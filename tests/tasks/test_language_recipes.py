@@ -27,6 +27,7 @@ def arguments(recipe, folder, *given):
     return args
 
 
+@pytest.mark.slow
 def test_a_language_model_is_made_from_its_text(tmp_path, monkeypatch):
     small = {"units": 8, "embedding_dim": 4, "layer_options": {}}
     monkeypatch.setattr(tiny_shakespeare, "OPTIONS", small)

@@ -281,6 +281,7 @@ class Steps(keras.callbacks.Callback):
         self.count += 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -84,6 +84,7 @@ def one_epoch(tmp_path_factory):
 
 class TestTranslator(TextInputs, TaskContract):
     variant = True
+    costly = (*TaskContract.costly, "test_survives", "test_strange_texts")
     score, enough, watched = "bleu", 90.0, "loss"
     training = TRAINING
     trained_form = "a dataset"
