@@ -1,10 +1,8 @@
 """Language modelling: text that goes on, and how surprising a text is."""
 
 import math
+from functools import partial
 from zlib import crc32
-
-import keras
-import numpy as np
 
 from tasks.adaptation import take_over
 from tasks.averaging import AveragedSGD, BestAverages
@@ -16,8 +14,9 @@ from tasks.decoding.generation import Generator
 from tasks.decoding.sampling import Sampling
 from tasks.exports import export_model
 from tasks.language_model import LanguageModelParts
+from tasks.language_model_reader import Reader, scores
 from tasks.surprise import Surprise
-from tasks.task import Task, row_loss
+from tasks.task import Task
 from tasks.training import BestWeights
 from zoo.preset import loadable
 
@@ -37,8 +36,6 @@ SIZES = dict(
     ar=0.0,
     tar=0.0,
 )
-# Tokens a compiled call reads when a text is scored.
-_WINDOW = 256
 
 
 @loadable
@@ -79,12 +76,11 @@ class LanguageModel(Task):
     """
 
     task = "language_modeling"
+    defaults = SIZES
+    example_key = "prompt"
 
     def __init__(self, tokenizer, **options):
-        unknown = sorted(set(options) - set(SIZES))
-        if unknown:
-            raise ValueError(f"Unknown options {unknown}. Options: {', '.join(SIZES)}")
-        self.options = {**SIZES, **options}
+        self.options = self._complete(options)
         if tokenizer.level != self.options["level"]:
             raise ValueError(
                 f"`tokenizer` is one of level {tokenizer.level!r}; "
@@ -92,7 +88,7 @@ class LanguageModel(Task):
             )
         self.tokenizer = tokenizer
         self.parts = LanguageModelParts(len(tokenizer), self.options)
-        self.model, self.scoring_model = self.parts.model, self.parts.scoring_model
+        self.model, self.reader = self.parts.model, Reader(self.parts)
         self.training_model = None
         self._generator = None
 
@@ -115,32 +111,19 @@ class LanguageModel(Task):
         return cls(tokenizer, level=level, **options)
 
     @classmethod
-    def from_preset(cls, preset, **overrides):
-        """Makes the model from a preset."""
-        options = {**preset.options, **overrides}
-        text = preset.assets["tokenizer.txt"]
-        task = cls(tokenizer_from(preset.options["level"], text), **options)
-        preset.load_weights(task.model)
-        task._examples = [] if overrides else preset.examples
-        return task
+    def parts_of(cls, assets, options):
+        tokenizer = tokenizer_from(options["level"], assets["tokenizer.txt"])
+        return {"tokenizer": tokenizer}
 
     def assets(self):
         return {"tokenizer.txt": self.tokenizer.text()}
 
-    _examples = ()
-
-    def examples(self):
-        """Prompts with what this model says after them, without chance."""
-        prompts = [example["prompt"] for example in self._examples]
-        return [{"prompt": p, **self._example(p)} for p in prompts]
+    def answers_to(self, inputs):
+        return [{"prompt": p, **self._example(p)} for p in inputs]
 
     def _example(self, prompt):
         said = self.generate(prompt, max_tokens=40, temperature=0.0)
         return {"text": said.text, "bits": round(self.score(prompt).bits, 3)}
-
-    def show_examples(self, prompts):
-        """Sets the prompts whose answers are saved along with the model."""
-        self._examples = [{"prompt": prompt} for prompt in prompts]
 
     # === Generation ===
 
@@ -217,36 +200,10 @@ class LanguageModel(Task):
         single, texts = prompts_from(text)
         results = []
         for one in texts:
-            losses = self._losses(self.tokenizer.encode(one))
+            losses = self.reader.losses(self.tokenizer.encode(one))
             tokens = self.tokenizer.tokens(one)
             results.append(Surprise(one, tokens, losses / math.log(2)))
         return results[0] if single else results
-
-    def _losses(self, ids):
-        """Negative log-likelihood of each id in nats, float64."""
-        if not len(ids):
-            return np.zeros((0,))
-        batches = StreamBatches([ids], 1, min(_WINDOW, _room(len(ids))))
-        states, found = None, []
-        for number in range(len(batches)):
-            inputs = batches[number][0]
-            answer, states = self._read(inputs, states)
-            found.append(answer["losses"][inputs["mask"]])
-        return np.concatenate(found).astype("float64")
-
-    def _read(self, inputs, states):
-        if states is None:
-            sizes = self.parts.stack.state_sizes
-            rows = len(inputs["mask"])
-            states = {
-                f"state_{i}": np.zeros((rows, n), "float32")
-                for i, n in enumerate(sizes)
-            }
-        fresh = inputs["fresh"][:, None]
-        states = {name: np.where(fresh, 0, x) for name, x in states.items()}
-        given = {k: v for k, v in inputs.items() if k != "fresh"}
-        answer = self.scoring_model.predict_on_batch({**given, **states})
-        return answer, {name: answer[name] for name in states}
 
     def evaluate(self, data, batch_size=1, chunk=256, dynamic=None):
         """Scores the model on a text: its own text so far is all it knows.
@@ -277,34 +234,13 @@ class LanguageModel(Task):
         batches = StreamBatches(documents, batch_size, chunk)
         characters = sum(map(len, texts))
         if dynamic is not None:
-            loss = self._dynamic_loss(batches, dynamic)
+            loss = self.reader.dynamic_loss(batches, dynamic)
             return scores(loss, batches.tokens, characters)
-        states, loss, hits = None, 0.0, 0.0
-        for number in range(len(batches)):
-            answer, states = self._read(batches[number][0], states)
-            loss += float(np.sum(answer["losses"], dtype="float64"))
-            hits += float(np.sum(answer["hits"], dtype="float64"))
+        loss, hits = self.reader.read(batches)
         return {
             **scores(loss, batches.tokens, characters),
             "accuracy": hits / batches.tokens,
         }
-
-    def _dynamic_loss(self, batches, learning_rate):
-        """Summed loss of batches to a model that learns from each of them."""
-        model = self.parts.training_model(batches.rows, still=True)
-        model.compile(
-            keras.optimizers.SGD(learning_rate, global_clipnorm=1.0), row_loss
-        )
-        before, total = self.model.get_weights(), 0.0
-        try:
-            for number in range(len(batches)):
-                inputs, targets = batches[number]
-                # The loss is that of the weights before this step.
-                loss = float(np.mean(model.train_on_batch(inputs, targets)))
-                total += loss * int(inputs["mask"].sum())
-        finally:
-            self.model.set_weights(before)
-        return total
 
     def adapted_to(self, text, **options):
         """A copy of this model with the vocabulary of another text.
@@ -349,12 +285,8 @@ class LanguageModel(Task):
         chunk=100,
         learning_rate=2e-3,
         optimizer=None,
-        clipnorm=1.0,
-        patience=None,
         seed=0,
-        verbose="auto",
-        checkpoint_dir=None,
-        callbacks=(),
+        **run,
     ):
         """Trains on text.
 
@@ -369,13 +301,9 @@ class LanguageModel(Task):
             learning_rate: Highest rate of Adam; warms up, then decays.
             optimizer: Keras optimizer to use instead of Adam, with a rate and clipping
                 of its own.
-            clipnorm: Largest norm of all gradients together.
-            patience: Epochs without a better `val_loss` after which to stop.
             seed: Decides order, dropout and zoneout.
-            verbose: Keras' verbosity; a progress bar by default.
-            checkpoint_dir: Folder to save the run's state in after each epoch. Called
-                again with the same folder and arguments, a killed run goes on.
-            callbacks: Keras callbacks.
+            **run: `patience`, `verbose`, `checkpoint_dir` (a killed run goes on),
+                `callbacks`, `clipnorm`, `jit_compile`: see `tasks.task.Task`.
 
         Returns:
             `keras.callbacks.History`.
@@ -390,17 +318,16 @@ class LanguageModel(Task):
         documents = [self.tokenizer.encode(text) for text in texts]
         batches = StreamBatches(documents, batch_size, chunk, shuffle=True, seed=seed)
         self.training_model = self.parts.training_model(batch_size)
-        callbacks = list(callbacks)
+        best = None
         if validation_data is not None:
             held = texts_from(validation_data)
             averaged = isinstance(optimizer, AveragedSGD)
-            best = (BestAverages if averaged else BestWeights)(
+            best = partial(
+                BestAverages if averaged else BestWeights,
                 lambda: self.evaluate(held, batch_size=8)["loss"],
                 "val_loss",
-                patience,
                 lower=True,
             )
-            callbacks.insert(0, best)
         return self._fit(
             batches,
             as_dataset(batches),
@@ -408,24 +335,7 @@ class LanguageModel(Task):
             epochs=epochs,
             learning_rate=learning_rate,
             optimizer=optimizer,
-            clipnorm=clipnorm,
             seed=seed,
-            verbose=verbose,
-            checkpoint_dir=checkpoint_dir,
-            callbacks=callbacks,
+            best=best,
+            **run,
         )
-
-
-def scores(loss, tokens, characters):
-    """The usual scores of a summed loss in nats."""
-    mean = loss / max(tokens, 1)
-    return {
-        "loss": mean,
-        "perplexity": math.exp(min(mean, 700)),
-        "bits_per_character": loss / math.log(2) / max(characters, 1),
-    }
-
-
-def _room(length):
-    """The next power of two from 8 up: few shapes to compile for."""
-    return max(8, 1 << (length - 1).bit_length())

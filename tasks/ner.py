@@ -1,15 +1,15 @@
 """Named entity recognition: a recurrent tagger with a CRF."""
 
+from functools import partial
 from zlib import crc32
 
 import numpy as np
 
 from tasks.data.batches import Batches
-from tasks.data.features import WordFeatures
+from tasks.data.features import WordFeatures, vocabularies_from
 from tasks.data.ner import examples_from, texts_from
 from tasks.data.pipeline import as_dataset
 from tasks.data.tags import tag_names, to_bio
-from tasks.data.vocabulary import Vocabulary
 from tasks.exports import export_model
 from tasks.metrics.entities import entity_scores, surface_f1
 from tasks.results import Entities
@@ -18,8 +18,6 @@ from tasks.task import Task
 from tasks.training import BestWeights
 from zoo.preset import loadable
 
-# Layers made anew for other labels.
-HEAD = ("logits", "crf")
 SIZES = dict(
     word_length=20,
     embedding_dim=100,
@@ -77,54 +75,29 @@ class NamedEntityTagger(Task):
     """
 
     task = "ner"
+    defaults = SIZES
+    head = ("logits", "crf")
 
     def __init__(self, labels, words, characters, **options):
-        unknown = sorted(set(options) - set(SIZES))
-        if unknown:
-            raise ValueError(
-                f"Unknown options {unknown}. Options: labels, {', '.join(SIZES)}"
-            )
         if isinstance(labels, str):
             raise ValueError(f"`labels` must be a list of names. Received: {labels!r}")
         self.labels = list(labels)
         self.tags = tag_names(self.labels)
-        self.options = {"labels": self.labels, **SIZES, **options}
+        self.options = {"labels": self.labels, **self._complete(options)}
         self.features = WordFeatures(words, characters, self.options["word_length"])
         self.model, self.training_model = build_tagger(
             self.tags, len(words), len(characters), self.options
         )
 
     @classmethod
-    def from_preset(cls, preset, **overrides):
-        """Makes the tagger from a preset; `labels=[...]` gives it a new head."""
-        words, characters = (
-            Vocabulary.from_text(preset.assets[f"{name}.txt"])
-            for name in ("words", "characters")
-        )
-        task = cls(
-            words=words, characters=characters, **{**preset.options, **overrides}
-        )
-        fresh = task.labels != list(preset.options["labels"])
-        preset.load_weights(task.model, skip=HEAD if fresh else ())
-        task._examples = [] if overrides else preset.examples
-        return task
+    def parts_of(cls, assets, options):
+        return vocabularies_from(assets)
 
     def assets(self):
-        return {
-            "words.txt": self.features.words.text(),
-            "characters.txt": self.features.characters.text(),
-        }
+        return self.features.assets()
 
-    _examples = ()
-
-    def examples(self):
-        """Texts with the entities this tagger finds in them."""
-        texts = [example["text"] for example in self._examples]
-        return [r.to_dict() for r in self.predict(texts)] if texts else []
-
-    def show_examples(self, texts):
-        """Sets the texts whose answers are saved along with the tagger."""
-        self._examples = [{"text": text} for text in texts]
+    def answers_to(self, inputs):
+        return [found.to_dict() for found in self.predict(inputs)]
 
     def predict(self, inputs, batch_size=64):
         """Finds the entities of texts.
@@ -204,11 +177,8 @@ class NamedEntityTagger(Task):
         batch_size=32,
         learning_rate=1e-3,
         word_dropout=0.05,
-        patience=None,
         seed=0,
-        verbose="auto",
-        checkpoint_dir=None,
-        callbacks=(),
+        **run,
     ):
         """Trains on tagged sentences.
 
@@ -224,12 +194,10 @@ class NamedEntityTagger(Task):
             learning_rate: Highest rate of Adam; warms up, then decays.
             word_dropout: Rate at which words are made unknown, so that the tagger
                 learns to go by characters and context.
-            patience: Epochs without a better `val_f1` after which to stop.
             seed: Decides order, dropout and zoneout.
-            verbose: Keras' verbosity; a progress bar by default.
-            checkpoint_dir: Folder to save the run's state in after each epoch. Called
-                again with the same folder and arguments, a killed run goes on.
-            callbacks: Keras callbacks. A state of their own is not taken up again.
+            **run: `patience`, `verbose`, `checkpoint_dir` (a killed run goes on),
+                `callbacks`, `optimizer`, `clipnorm`, `jit_compile`: see
+                `tasks.task.Task`.
 
         Returns:
             `keras.callbacks.History`.
@@ -251,11 +219,10 @@ class NamedEntityTagger(Task):
             seed=seed,
             word_dropout=word_dropout,
         )
-        callbacks = list(callbacks)
+        best = None
         if validation_data is not None:
             held = examples_from(validation_data, self.labels)
-            best = BestWeights(lambda: self.evaluate(held)["f1"], patience=patience)
-            callbacks.insert(0, best)
+            best = partial(BestWeights, lambda: self.evaluate(held)["f1"], "val_f1")
         return self._fit(
             batches,
             as_dataset(batches),
@@ -263,9 +230,8 @@ class NamedEntityTagger(Task):
             epochs=epochs,
             learning_rate=learning_rate,
             seed=seed,
-            verbose=verbose,
-            checkpoint_dir=checkpoint_dir,
-            callbacks=callbacks,
+            best=best,
+            **run,
         )
 
     def balance(self, data, shifts=None):

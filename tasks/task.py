@@ -1,9 +1,11 @@
 """What all tasks share: a model with what stands before and after it, as one thing."""
 
+import difflib
+
 import keras
 
 from tasks.data.batches import FollowEpochs
-from tasks.training import BestWeights, Resume, reseed, warm_up_and_decay
+from tasks.training import Resume, reseed, warm_up_and_decay
 from zoo.cards import Card
 from zoo.preset import write_preset
 
@@ -18,25 +20,75 @@ class Task:
 
     Attributes:
         task: Short name of the task, such as `"ner"`.
+        defaults: Dict of the constructor's plain options and what they are by default.
+        head: Names of the layers that are made anew for other labels.
+        example_key: What the input is called in `examples.json`.
         options: Dict of the constructor's plain options.
         model: `keras.Model` from prepared inputs to answers.
         training_model: `keras.Model` from prepared inputs and truth to losses.
     """
 
     task = None
+    defaults = {}
+    head = ()
+    example_key = "text"
+
+    @classmethod
+    def _complete(cls, options):
+        """All options: those given, and the defaults of the others.
+
+        Raises:
+            ValueError: If one is unknown.
+        """
+        for name in options:
+            if name not in cls.defaults:
+                near = difflib.get_close_matches(name, cls.defaults, 1)
+                meant = f" Did you mean {near[0]!r}?" if near else ""
+                raise ValueError(
+                    f"Unknown options [{name!r}].{meant} "
+                    f"Options: {', '.join(cls.defaults)}"
+                )
+        return {**cls.defaults, **options}
+
+    # === Presets ===
 
     def assets(self):
         """Texts that belong to the model: dict from file name to content."""
         return {}
 
-    def examples(self):
-        """Inputs with the answers this model gives them, for `examples.json`."""
-        return []
+    @classmethod
+    def parts_of(cls, assets, options):
+        """What the constructor takes beside options, made from what `assets` wrote."""
+        return {}
 
     @classmethod
     def from_preset(cls, preset, **overrides):
-        """Makes the task from a checked preset; see `zoo.load`."""
-        raise NotImplementedError(f"{cls.__name__} must implement `from_preset`.")
+        """Makes the task from a checked preset; see `zoo.load`.
+
+        `labels=[...]` gives a task that has labels a new head.
+        """
+        parts = cls.parts_of(preset.assets, preset.options)
+        task = cls(**parts, **{**preset.options, **overrides})
+        fresh = task.options.get("labels") != preset.options.get("labels")
+        preset.load_weights(task.model, skip=cls.head if fresh else ())
+        task._examples = (
+            [] if overrides else [e[cls.example_key] for e in preset.examples]
+        )
+        return task
+
+    _examples = ()
+
+    def show_examples(self, inputs):
+        """Sets the inputs whose answers are saved along with the task."""
+        self._examples = list(inputs)
+
+    def examples(self):
+        """These inputs with the answers to them, for `examples.json`."""
+        return self.answers_to(self._examples) if self._examples else []
+
+    def answers_to(self, inputs):
+        """List of dicts of plain values: an input, and what the task says to it."""
+        raise NotImplementedError(f"{type(self).__name__} must implement `answers_to`.")
 
     def save(self, folder, card=None, float16=False):
         """Writes the task as a preset folder, to `zoo.load` from anywhere.
@@ -70,6 +122,8 @@ class Task:
         )
         return Card.build(data, body)
 
+    # === Training ===
+
     def _fit(
         self,
         batches,
@@ -79,25 +133,48 @@ class Task:
         epochs,
         learning_rate,
         seed,
-        verbose,
-        checkpoint_dir,
-        callbacks,
+        best=None,
+        patience=None,
+        verbose="auto",
+        checkpoint_dir=None,
+        callbacks=(),
         optimizer=None,
         clipnorm=1.0,
+        jit_compile="auto",
     ):
         """Trains `training_model` on prepared batches; returns Keras' history.
 
-        `data` is a number or a text that tells training data from others: a run is not
-        taken up with others than it began with.
+        The `fit` of every task takes, beside what it names itself:
+
+        Args:
+            patience: Epochs without a better score on the validation data after which
+                to stop; `None` never.
+            verbose: Keras' verbosity; a progress bar by default.
+            checkpoint_dir: Folder to save the run's state in after each epoch. Called
+                again with the same folder and arguments, a killed run goes on.
+            callbacks: Keras callbacks. A state of their own is not taken up again.
+            optimizer: Keras optimizer to use instead of Adam, with a rate and clipping
+                of its own.
+            clipnorm: Largest norm of all gradients together.
+            jit_compile: Whether XLA compiles the training step; Keras decides by
+                default.
+
+        Tasks give further:
+
+        Args:
+            data: A number or a text that tells training data from others: a run is not
+                taken up with others than it began with.
+            best: Function `(patience=...)` that returns the `BestWeights` of this run.
         """
         reseed(self.training_model, seed)
         if optimizer is None:
             schedule = warm_up_and_decay(learning_rate, epochs * len(batches))
             optimizer = keras.optimizers.Adam(schedule, global_clipnorm=clipnorm)
-        self.training_model.compile(optimizer, row_loss)
-        callbacks, first = [FollowEpochs(batches), *callbacks], 0
+        self.training_model.compile(optimizer, row_loss, jit_compile=jit_compile)
+        best = None if best is None else best(patience=patience)
+        kept = [] if best is None else [best]
+        callbacks, first = [FollowEpochs(batches), *kept, *callbacks], 0
         if checkpoint_dir is not None:
-            best = next((c for c in callbacks if isinstance(c, BestWeights)), None)
             settings = {
                 "epochs": epochs,
                 "learning_rate": float(learning_rate),

@@ -1,12 +1,13 @@
 """Text classification: a recurrent encoder with attention over the words."""
 
 from collections import Counter
+from functools import partial
 from zlib import crc32
 
 import numpy as np
 
 from tasks.classifications import Classification
-from tasks.data.features import WordFeatures
+from tasks.data.features import WordFeatures, vocabularies_from
 from tasks.data.labelled import LabelledBatches, labelled_from, shortened, tokens_of
 from tasks.data.pipeline import as_dataset
 from tasks.data.vocabulary import Vocabulary
@@ -18,8 +19,6 @@ from tasks.text_classifier import build_classifier
 from tasks.training import BestWeights
 from zoo.preset import loadable
 
-# Layers made anew for other labels.
-HEAD = ("logits", "temperature")
 SIZES = dict(
     layer="zoneout_lstm",
     layer_options={},
@@ -90,13 +89,10 @@ class TextClassifier(Task):
     """
 
     task = "text_classification"
+    defaults = SIZES
+    head = ("logits", "temperature")
 
     def __init__(self, labels, words, characters, **options):
-        unknown = sorted(set(options) - set(SIZES))
-        if unknown:
-            raise ValueError(
-                f"Unknown options {unknown}. Options: labels, {', '.join(SIZES)}"
-            )
         if isinstance(labels, str) or len(set(labels)) != len(labels):
             raise ValueError(
                 f"`labels` must be a list of distinct names. Received: {labels!r}"
@@ -107,7 +103,7 @@ class TextClassifier(Task):
                 f"Received: {list(labels)}"
             )
         self.labels = list(labels)
-        self.options = {"labels": self.labels, **SIZES, **options}
+        self.options = {"labels": self.labels, **self._complete(options)}
         self.features = WordFeatures(words, characters, self.options["word_length"])
         self.model, self.training_model = build_classifier(
             len(words), len(characters), self.options
@@ -139,39 +135,17 @@ class TextClassifier(Task):
         )
 
     @classmethod
-    def from_preset(cls, preset, **overrides):
-        """Makes the classifier from a preset; `labels=[...]` gives it a new head."""
-        words, characters = (
-            Vocabulary.from_text(preset.assets[f"{name}.txt"])
-            for name in ("words", "characters")
-        )
-        task = cls(
-            words=words, characters=characters, **{**preset.options, **overrides}
-        )
-        fresh = task.labels != list(preset.options["labels"])
-        preset.load_weights(task.model, skip=HEAD if fresh else ())
-        task._examples = [] if overrides else preset.examples
-        return task
+    def parts_of(cls, assets, options):
+        return vocabularies_from(assets)
 
     def assets(self):
-        return {
-            "words.txt": self.features.words.text(),
-            "characters.txt": self.features.characters.text(),
-        }
+        return self.features.assets()
 
-    _examples = ()
-
-    def examples(self):
-        """Texts with what this classifier says of them."""
-        texts = [example["text"] for example in self._examples]
+    def answers_to(self, inputs):
         return [
             {"text": r.text, "label": r.label, "probability": round(r.probability, 3)}
-            for r in (self.predict(texts) if texts else [])
+            for r in self.predict(inputs)
         ]
-
-    def show_examples(self, texts):
-        """Sets the texts whose answers are saved along with the classifier."""
-        self._examples = [{"text": text} for text in texts]
 
     def predict(self, inputs, batch_size=64):
         """Labels texts.
@@ -269,11 +243,8 @@ class TextClassifier(Task):
         learning_rate=1e-3,
         word_dropout=0.0,
         class_weights=None,
-        patience=None,
         seed=0,
-        verbose="auto",
-        checkpoint_dir=None,
-        callbacks=(),
+        **run,
     ):
         """Trains on texts with labels.
 
@@ -289,12 +260,10 @@ class TextClassifier(Task):
             word_dropout: Rate at which words are made unknown.
             class_weights: Dict from label to how much its examples weigh; or
                 `"balanced"`, so that all labels weigh the same.
-            patience: Epochs without a better `val_accuracy` after which to stop.
             seed: Decides order, dropout and zoneout.
-            verbose: Keras' verbosity; a progress bar by default.
-            checkpoint_dir: Folder to save the run's state in after each epoch. Called
-                again with the same folder and arguments, a killed run goes on.
-            callbacks: Keras callbacks.
+            **run: `patience`, `verbose`, `checkpoint_dir` (a killed run goes on),
+                `callbacks`, `optimizer`, `clipnorm`, `jit_compile`: see
+                `tasks.task.Task`.
 
         Returns:
             `keras.callbacks.History`.
@@ -321,13 +290,12 @@ class TextClassifier(Task):
             seed=seed,
             word_dropout=word_dropout,
         )
-        callbacks = list(callbacks)
+        best = None
         if validation_data is not None:
             held = labelled_from(validation_data, self.labels)
-            best = BestWeights(
-                lambda: self.evaluate(held)["accuracy"], "val_accuracy", patience
+            best = partial(
+                BestWeights, lambda: self.evaluate(held)["accuracy"], "val_accuracy"
             )
-            callbacks.insert(0, best)
         return self._fit(
             batches,
             as_dataset(batches),
@@ -335,9 +303,8 @@ class TextClassifier(Task):
             epochs=epochs,
             learning_rate=learning_rate,
             seed=seed,
-            verbose=verbose,
-            checkpoint_dir=checkpoint_dir,
-            callbacks=callbacks,
+            best=best,
+            **run,
         )
 
     def _weights(self, class_weights, truth):

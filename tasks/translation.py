@@ -1,30 +1,29 @@
 """Translation: a recurrent encoder and decoder with attention between them."""
 
-import math
 from dataclasses import replace
+from functools import partial
 from zlib import crc32
 
 import keras
 import numpy as np
-from keras import ops
 
+from tasks import scheduled_sampling
 from tasks.data.batches import bucket_length
 from tasks.data.pairs import BUCKETS, PairBatches, padded, pairs_from
 from tasks.data.pipeline import as_dataset
 from tasks.data.texts import prompts_from
 from tasks.data.tokenizers import SubwordTokenizer
 from tasks.data.vocabulary import RESERVED
+from tasks.decoding.attention_search import AttentionSearch
 from tasks.decoding.beam import BeamSearch
-from tasks.decoding.compiled import compiled
 from tasks.exports import export_model
 from tasks.metrics.translation import translation_scores
 from tasks.task import Task
 from tasks.training import BestWeights
-from tasks.translations import Translation
+from tasks.translation_lines import Lines
 from tasks.translator import TranslatorParts
 from zoo.preset import loadable
 
-SCHEDULES = ("linear", "exponential", "inverse_sigmoid", None)
 SIZES = dict(
     encoder_layer="zoneout_lstm",
     encoder_options={},
@@ -42,7 +41,6 @@ SIZES = dict(
     coverage_loss=0.0,
     max_tokens=100,
 )
-_NEVER = -1e9
 
 
 @loadable
@@ -86,27 +84,32 @@ class Translator(Task):
     """
 
     task = "translation"
+    defaults = SIZES
+    example_key = "source"
 
     def __init__(self, tokenizer, **options):
-        unknown = sorted(set(options) - set(SIZES))
-        if unknown:
-            raise ValueError(f"Unknown options {unknown}. Options: {', '.join(SIZES)}")
-        self.options = {**SIZES, **options}
+        self.options = self._complete(options)
         if self.options["units"] % 2:
             raise ValueError(
                 "`units` must be even: the encoder has half of them in each direction. "
                 f"Received: {self.options['units']}"
             )
-        if self.options["scheduled_sampling"] not in SCHEDULES:
+        if self.options["scheduled_sampling"] not in scheduled_sampling.KINDS:
             raise ValueError(
-                f"`scheduled_sampling` must be one of {SCHEDULES}. "
+                f"`scheduled_sampling` must be one of {scheduled_sampling.KINDS}. "
                 f"Received: {self.options['scheduled_sampling']!r}"
             )
         self.tokenizer = tokenizer
         self.parts = TranslatorParts(len(tokenizer), self.options)
         self.model = self.parts.model
         self.training_model = self.parts.training_model
-        self._searches = {}
+        self._run = AttentionSearch(
+            lambda ids, mask: (*self.parts.encode(ids, mask), mask),
+            self.parts.decoder,
+            self.model.variables,
+            end=tokenizer.end_of_line,
+            forbidden=RESERVED,
+        )
 
     @classmethod
     def for_data(cls, data, vocabulary_size=8000, **options):
@@ -121,30 +124,14 @@ class Translator(Task):
         return cls(SubwordTokenizer.learn(texts, vocabulary_size), **options)
 
     @classmethod
-    def from_preset(cls, preset, **overrides):
-        """Makes the translator from a preset."""
-        tokenizer = SubwordTokenizer.from_text(preset.assets["tokenizer.txt"])
-        task = cls(tokenizer, **{**preset.options, **overrides})
-        preset.load_weights(task.model)
-        task._examples = [] if overrides else preset.examples
-        return task
+    def parts_of(cls, assets, options):
+        return {"tokenizer": SubwordTokenizer.from_text(assets["tokenizer.txt"])}
 
     def assets(self):
         return {"tokenizer.txt": self.tokenizer.text()}
 
-    _examples = ()
-
-    def examples(self):
-        """Texts with what this translator makes of them."""
-        texts = [example["source"] for example in self._examples]
-        return [
-            {"source": r.source, "text": r.text}
-            for r in (self.predict(texts) if texts else [])
-        ]
-
-    def show_examples(self, texts):
-        """Sets the texts whose answers are saved along with the translator."""
-        self._examples = [{"source": text} for text in texts]
+    def answers_to(self, inputs):
+        return [{"source": r.source, "text": r.text} for r in self.predict(inputs)]
 
     # === Answers ===
 
@@ -185,7 +172,7 @@ class Translator(Task):
             no_repeat_ngram=no_repeat_ngram,
         )
         single, texts = prompts_from(inputs)
-        lines = [_Line(self.tokenizer, text, self.options) for text in texts]
+        lines = [Lines(self.tokenizer, text, self.options) for text in texts]
         windows = [window for line in lines for window in line.windows]
         found = iter(self._translate(windows, how, batch_size, verbose))
         results = [line.result([next(found) for _ in line.windows]) for line in lines]
@@ -215,59 +202,11 @@ class Translator(Task):
         how = replace(how, max_length=length * 3 // 2 + 10)
         ids, mask = padded(sources, length, rows)
         mask[len(sources) :, 0] = True  # a row of padding still needs a place
-        run = self._compiled(how)
-        answer = run(ops.convert_to_tensor(ids), ops.convert_to_tensor(mask))
-        answer = answer.as_arrays()
-        return [self._answers(answer, row, sources[row]) for row in range(len(sources))]
-
-    def _compiled(self, how):
-        if how not in self._searches:
-            run = compiled(
-                lambda ids, mask: self._run(how, ids, mask), self.model.variables
-            )
-            self._searches[how] = run
-        return self._searches[how]
-
-    def _run(self, how, source_ids, source_mask):
-        memory, summary = self.parts.encode(source_ids, source_mask)
-        decoder = self.parts.decoder
-        prepared, state = decoder.begin(memory, summary, source_mask)
-        prepared = type(prepared)(
-            *(x if x is None else ops.repeat(x, how.width, axis=0) for x in prepared)
-        )
-        forbidden = ops.arange(len(self.tokenizer)) < RESERVED
-
-        def step(token_ids, state):
-            logits, state, attention = decoder.step(token_ids, list(state), prepared)
-            chances = ops.log_softmax(logits)
-            chances = ops.where(forbidden, _NEVER, chances)
-            return chances, tuple(state), attention
-
-        looks = self.options["attention"] is not None
-        return how.search(
-            step,
-            ops.zeros_like(source_ids[:, 0]),
-            tuple(state),
-            end=self.tokenizer.end_of_line,
-            vocabulary_size=len(self.tokenizer),
-            memory_mask=source_mask if looks else None,
-        )
-
-    def _answers(self, found, row, source):
-        """What was found for a line, best first: `(ids, score, log p, attention)`."""
-        answers = []
-        for rank in range(found.scores.shape[1]):
-            traced = found.traced(row, rank)
-            if traced is None:
-                break
-            tokens, attention = traced
-            if attention is not None:
-                attention = attention[:, : len(source)]
-            if tokens[-1:] == [self.tokenizer.end_of_line]:
-                tokens = tokens[:-1]
-            scores = (found.scores, found.log_probabilities)
-            answers.append((tokens, *(float(x[row, rank]) for x in scores), attention))
-        return answers
+        found = self._run(how, ids, mask)
+        end = self.tokenizer.end_of_line
+        return [
+            found.ranked(row, end, len(source)) for row, source in enumerate(sources)
+        ]
 
     def export(self, folder):
         """Writes the model as a TensorFlow SavedModel, with its tokenizer beside.
@@ -348,11 +287,9 @@ class Translator(Task):
         batch_size=64,
         learning_rate=1e-3,
         curriculum=0,
-        patience=None,
         seed=0,
-        verbose="auto",
-        checkpoint_dir=None,
         callbacks=(),
+        **run,
     ):
         """Trains on pairs of sentences.
 
@@ -367,12 +304,10 @@ class Translator(Task):
             learning_rate: Highest rate of Adam; warms up, then decays.
             curriculum: Epochs over which longer pairs join the shorter ones; 0 for all
                 from the first.
-            patience: Epochs without a better `val_loss` after which to stop.
             seed: Decides order, dropout and zoneout.
-            verbose: Keras' verbosity; a progress bar by default.
-            checkpoint_dir: Folder to save the run's state in after each epoch. Called
-                again with the same folder and arguments, a killed run goes on.
             callbacks: Keras callbacks.
+            **run: `patience`, `verbose`, `checkpoint_dir` (a killed run goes on),
+                `optimizer`, `clipnorm`, `jit_compile`: see `tasks.task.Task`.
 
         Returns:
             `keras.callbacks.History`.
@@ -390,15 +325,12 @@ class Translator(Task):
             seed=seed,
             curriculum=curriculum,
         )
-        callbacks = list(callbacks)
         if self.options["scheduled_sampling"] is not None:
-            callbacks.insert(0, SamplingRate(self, epochs))
+            callbacks = [scheduled_sampling.SamplingRate(self, epochs), *callbacks]
+        best = None
         if validation_data is not None:
             held = pairs_from(validation_data)
-            best = BestWeights(
-                lambda: self.loss(held), "val_loss", patience, lower=True
-            )
-            callbacks.insert(0, best)
+            best = partial(BestWeights, lambda: self.loss(held), "val_loss", lower=True)
         return self._fit(
             batches,
             as_dataset(batches),
@@ -406,97 +338,7 @@ class Translator(Task):
             epochs=epochs,
             learning_rate=learning_rate,
             seed=seed,
-            verbose=verbose,
-            checkpoint_dir=checkpoint_dir,
+            best=best,
             callbacks=callbacks,
+            **run,
         )
-
-
-class SamplingRate(keras.callbacks.Callback):
-    """Raises the rate of scheduled sampling from epoch to epoch, up to a quarter.
-
-    Args:
-        task: The `Translator`.
-        epochs: Epochs of the whole run.
-    """
-
-    def __init__(self, task, epochs):
-        super().__init__()
-        self.task, self.epochs = task, epochs
-
-    def on_epoch_begin(self, epoch, logs=None):
-        kind = self.task.options["scheduled_sampling"]
-        rate = 0.25 * sampling_rate(kind, epoch / max(1, self.epochs - 1))
-        self.task.parts.decoder.sampling_rate.assign(rate)
-
-
-def sampling_rate(kind, progress):
-    """How often inputs are the model's own, from 0 at first to about 1 at last.
-
-    Args:
-        kind: `"linear"`, `"exponential"` or `"inverse_sigmoid"`.
-        progress: float, 0 at the begin of training, 1 at its end.
-
-    Reference:
-        - Bengio et al., [Scheduled sampling](https://arxiv.org/abs/1506.03099), 2015
-    """
-    if kind == "linear":
-        return progress
-    if kind == "exponential":
-        return 1.0 - 0.01**progress
-    # Half-way at the middle of training, flat at both ends.
-    k = 10.0
-    low, high = (1 / (1 + math.exp(k * x)) for x in (0.5, -0.5))
-    return (1 / (1 + math.exp(k * (0.5 - progress))) - low) / (high - low)
-
-
-class _Line:
-    """A text in windows that are short enough, and its translation put together."""
-
-    def __init__(self, tokenizer, text, options):
-        self.tokenizer, self.text = tokenizer, text
-        most = options["max_tokens"]
-        self.windows, self.breaks = [], []
-        for number, line in enumerate(text.split("\n")):
-            ids = tokenizer.encode(" ".join(line.split()))
-            for start in range(0, len(ids), most):
-                # What stands between this window's translation and the one before.
-                self.breaks.append(("\n" * (number - self._lines()), " ")[start > 0])
-                self.windows.append(ids[start : start + most].tolist())
-
-    def _lines(self):
-        return sum(text.count("\n") for text in self.breaks)
-
-    def result(self, answers):
-        """The `Translation`, from the answers to each window."""
-        if not answers:
-            return Translation(self.text, "")
-        if len(answers) == 1:
-            found = [self._one(self.windows[0], answer) for answer in answers[0]]
-            best = found[0]
-            return replace(best, text=self.breaks[0] + best.text, candidates=found)
-        parts = [self._one(w, a[0]) for w, a in zip(self.windows, answers, strict=True)]
-        text = "".join(
-            gap + part.text for gap, part in zip(self.breaks, parts, strict=True)
-        )
-        return Translation(
-            self.text,
-            text,
-            sum(part.score for part in parts),
-            sum(part.log_probability for part in parts),
-        )
-
-    def _one(self, window, answer):
-        ids, score, log_probability, attention = answer
-        return Translation(
-            self.text,
-            self.tokenizer.decode(ids),
-            score,
-            log_probability,
-            self._pieces(window),
-            [*self._pieces(ids), "⏎"][: 0 if attention is None else len(attention)],
-            attention,
-        )
-
-    def _pieces(self, ids):
-        return [self.tokenizer.piece(i) for i in ids]

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 
 from tasks.data import words as word_tools
+from tasks.data.vocabulary import Vocabulary
 
 # Longer tokens are read as their two ends, so that one of them costs what others do.
 _LONGEST = 200
@@ -36,6 +37,13 @@ class WordFeatures:
         self.cache_size = cache_size
         self._lock = threading.Lock()
         self._clear()
+
+    def assets(self):
+        """The vocabularies as texts: dict from file name to content."""
+        return {
+            "words.txt": self.words.text(),
+            "characters.txt": self.characters.text(),
+        }
 
     def _clear(self):
         self._rows = {}  # token -> row of the tables; row 0 is padding
@@ -124,3 +132,11 @@ class WordFeatures:
 
     def __setstate__(self, state):
         self.__init__(**state)
+
+
+def vocabularies_from(assets):
+    """The vocabularies that `WordFeatures.assets` wrote: `words` and `characters`."""
+    return {
+        name: Vocabulary.from_text(assets[f"{name}.txt"])
+        for name in ("words", "characters")
+    }

@@ -11,7 +11,7 @@ import numpy as np
 from tasks.data.tags import to_bio
 from tasks.data.vocabulary import RESERVED, Vocabulary
 from tasks.metrics.entities import entity_scores, surface_f1
-from tasks.ner import HEAD, NamedEntityTagger
+from tasks.ner import NamedEntityTagger
 from tasks.recipes import runs as recipe_runs
 
 # Layers whose first weight has a row for each word.
@@ -91,7 +91,7 @@ def load_encoder(tagger, folder, only=None):
             new[0] = _matched(old[0], new[0], tagger.features.characters, characters)
         if all(o.shape == n.shape for o, n in zip(old, new, strict=True)):
             layer.set_weights(new)
-        elif layer.name not in HEAD:
+        elif layer.name not in NamedEntityTagger.head:
             raise ValueError(
                 f"{folder}: layer '{layer.name}' has another size than the tagger's."
             )
@@ -112,7 +112,7 @@ def _matched(old, new, items, known):
 def share_encoder(source, target):
     """Gives a tagger the weights of another one, but for the head."""
     for layer in target.model.layers:
-        if layer.name not in HEAD and layer.weights:
+        if layer.name not in NamedEntityTagger.head and layer.weights:
             layer.set_weights(source.model.get_layer(layer.name).get_weights())
 
 

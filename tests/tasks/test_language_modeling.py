@@ -302,7 +302,7 @@ def test_the_loss_is_the_mean_over_tokens():
     parts = [batches[number][0] for number in range(len(batches))]
     inputs = next(x for x in parts if 0 < x["mask"].mean() < 1)
     rows = np.asarray(training({**inputs, "fresh": np.ones(2, bool)}, training=False))
-    losses = model.scoring_model.predict_on_batch(
+    losses = model.parts.scoring_model.predict_on_batch(
         {
             **{k: v for k, v in inputs.items() if k != "fresh"},
             **{f"state_{i}": np.zeros((2, 32), "float32") for i in range(2)},

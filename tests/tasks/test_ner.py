@@ -10,7 +10,7 @@ import pytest
 import zoo
 from tasks.data.conll import write_conll
 from tasks.data.vocabulary import Vocabulary
-from tasks.ner import HEAD, NamedEntityTagger
+from tasks.ner import NamedEntityTagger
 from tests.task_contract import (
     TaskContract,
     TextInputs,
@@ -119,7 +119,7 @@ def in_iobes(tags):
 class TestNamedEntityTagger(TextInputs, TaskContract):
     score, enough = "f1", 0.9
     training = TRAINING
-    new_head, head = {"labels": ["DRUG", "DOSE", "ROUTE"]}, HEAD
+    new_head, head = {"labels": ["DRUG", "DOSE", "ROUTE"]}, NamedEntityTagger.head
     trained_form = "a dataset"
 
     def make(self, **options):

@@ -6,7 +6,7 @@ import pytest
 
 import zoo
 from tasks.data.labelled import in_fields, labelled_from, shortened
-from tasks.text_classification import HEAD, TextClassifier
+from tasks.text_classification import TextClassifier
 from tasks.text_classifier import AttentionPooling
 from tests.task_contract import TaskContract, TextInputs, weights
 
@@ -62,7 +62,7 @@ class TestTextClassifier(TextInputs, TaskContract):
     variant = True
     score = "accuracy"
     training = TRAINING
-    new_head, head = {"labels": ["a", "b", "c"]}, HEAD
+    new_head, head = {"labels": ["a", "b", "c"]}, TextClassifier.head
     trained_form = "a dataset"
 
     def make(self, **options):

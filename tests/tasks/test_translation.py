@@ -7,7 +7,9 @@ import pytest
 import zoo
 from tasks.data.pairs import PairBatches, pairs_from
 from tasks.decoding.beam import BeamSearch
-from tasks.translation import SCHEDULES, Translator, _Line, sampling_rate
+from tasks.scheduled_sampling import KINDS, sampling_rate
+from tasks.translation import Translator
+from tasks.translation_lines import Lines
 from tests.task_contract import TaskContract, TextInputs, assert_same_weights
 
 pytestmark = pytest.mark.filterwarnings(
@@ -185,7 +187,7 @@ def test_lines_are_translated_on_their_own(trained):
 
 def test_a_long_line_is_read_in_windows(trained):
     text = "the dog sees the cat " * 60
-    windows = _Line(trained.tokenizer, text, trained.options).windows
+    windows = Lines(trained.tokenizer, text, trained.options).windows
     assert len(windows) > 3 and max(map(len, windows)) <= 100
     assert sum(windows, []) == trained.tokenizer.encode(text.strip()).tolist()
     said = [trained.predict(trained.tokenizer.decode(w)).text for w in windows[:1]]
@@ -226,7 +228,7 @@ def test_own_tokens_are_read_as_often_as_the_rate_says():
         assert np.mean(mixed[:, 1:] == 7) == pytest.approx(rate, abs=0.05)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SCHEDULES if kind])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind])
 def test_rates_rise_from_nothing_to_all(kind):
     rates = [sampling_rate(kind, x) for x in np.linspace(0, 1, 11)]
     assert rates[0] == pytest.approx(0, abs=0.01)
