@@ -25,7 +25,7 @@ ON_JAX := tests/zoo/ops/test_scan.py tests/zoo/ops/test_lstm.py \
 .NOTPARALLEL:
 
 help:
-	@echo "make demo      tag real text with a pretrained model, then teach it new labels"
+	@echo "make demo      what the pretrained models do, task by task"
 	@echo "make test      the tests: TensorFlow, then the layers on JAX (torch if there)"
 	@echo "make test-all  the slow tests too"
 	@echo "make lint      ruff: format and rules"

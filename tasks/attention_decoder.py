@@ -233,23 +233,6 @@ def embedding_of(vocabulary_size, size, name):
     )
 
 
-def token_losses(logits, targets, mask, label_smoothing=0.0):
-    """Cross-entropy of each target in nats, 0 where masked; `(batch, time)`.
-
-    Args:
-        logits: `(batch, time, vocabulary)`, float32.
-        targets: Integers `(batch, time)`.
-        mask: Boolean `(batch, time)`.
-        label_smoothing: Part of the truth that is spread over all tokens.
-    """
-    total = ops.logsumexp(logits, -1)
-    right = ops.take_along_axis(logits, ops.expand_dims(targets, -1), -1)[..., 0]
-    loss = total - (1 - label_smoothing) * right
-    if label_smoothing:
-        loss = loss - label_smoothing * ops.mean(logits, -1)
-    return ops.where(mask, loss, 0.0)
-
-
 def coverage_loss(attention, mask, memory_mask):
     """How far places of the memory are from being attended to once; `(batch,)`.
 

@@ -102,7 +102,7 @@ def _run_card(args):
 
 
 def _demo(commands):
-    text = "Tag real text, then learn new labels; takes about a minute."
+    text = "Shows what the zoo does, task by task; takes some minutes."
     parser = _command(commands, "demo", _run_demo, text)
     parser.add_argument(
         "--output", default="demo", metavar="FOLDER", help="default: demo"

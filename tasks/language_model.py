@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from tasks.losses import token_losses
 from zoo.layers import ActivationRegularization, Stack, TiedSoftmax
 from zoo.layers.recurrent import check_rate
 
@@ -128,12 +129,6 @@ class _Still(keras.Model):
 
     def call(self, inputs, training=None, mask=None):
         return super().call(inputs, training=False, mask=mask)
-
-
-def token_losses(logits, targets, mask):
-    """Negative log-likelihoods `(batch, time)` in nats, 0 where masked."""
-    loss = keras.losses.sparse_categorical_crossentropy(targets, logits, True)
-    return ops.where(mask, loss, 0.0)
 
 
 def _inputs(*names, rows=None):

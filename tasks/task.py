@@ -2,9 +2,10 @@
 
 import difflib
 
-import keras
-
+import zoo
+from tasks import transfer
 from tasks.data.batches import FollowEpochs
+from tasks.fine_tuning import adam_for
 from tasks.training import Resume, reseed, warm_up_and_decay
 from zoo.cards import Card
 from zoo.preset import write_preset
@@ -65,12 +66,18 @@ class Task:
     def from_preset(cls, preset, **overrides):
         """Makes the task from a checked preset; see `zoo.load`.
 
-        `labels=[...]` gives a task that has labels a new head.
+        `labels=[...]` gives a task that has labels a new head; `encoder=...` another
+        encoder, from the task, the folder or the name given.
         """
+        encoder = overrides.pop("encoder", None)
         parts = cls.parts_of(preset.assets, preset.options)
         task = cls(**parts, **{**preset.options, **overrides})
         fresh = task.options.get("labels") != preset.options.get("labels")
         preset.load_weights(task.model, skip=cls.head if fresh else ())
+        if encoder is not None:
+            source = encoder if isinstance(encoder, Task) else zoo.load(encoder)
+            transfer.take_encoder(task, source)
+            overrides["encoder"] = encoder
         task._examples = (
             [] if overrides else [e[cls.example_key] for e in preset.examples]
         )
@@ -140,6 +147,8 @@ class Task:
         callbacks=(),
         optimizer=None,
         clipnorm=1.0,
+        rate_decay=1.0,
+        unfreeze_every=0,
         jit_compile="auto",
     ):
         """Trains `training_model` on prepared batches; returns Keras' history.
@@ -156,6 +165,9 @@ class Task:
             optimizer: Keras optimizer to use instead of Adam, with a rate and clipping
                 of its own.
             clipnorm: Largest norm of all gradients together.
+            rate_decay, unfreeze_every: For fine-tuning: what the rate is divided by
+                from each layer to the next deeper one, and epochs after which one
+                more of them begins to learn; see `tasks.fine_tuning`.
             jit_compile: Whether XLA compiles the training step; Keras decides by
                 default.
 
@@ -169,7 +181,10 @@ class Task:
         reseed(self.training_model, seed)
         if optimizer is None:
             schedule = warm_up_and_decay(learning_rate, epochs * len(batches))
-            optimizer = keras.optimizers.Adam(schedule, global_clipnorm=clipnorm)
+            optimizer, more = adam_for(
+                self.training_model, schedule, clipnorm, rate_decay, unfreeze_every
+            )
+            callbacks = [*more, *callbacks]
         self.training_model.compile(optimizer, row_loss, jit_compile=jit_compile)
         best = None if best is None else best(patience=patience)
         kept = [] if best is None else [best]

@@ -7,8 +7,8 @@ from tasks.attention_decoder import (
     AttentionDecoder,
     coverage_loss,
     embedding_of,
-    token_losses,
 )
+from tasks.losses import token_losses
 from zoo.layers import Stack
 
 

@@ -87,7 +87,7 @@ def test_wheel_holds_every_file_of_the_packages(names):
 
 
 def test_wheel_holds_models_catalogue_and_demo(names):
-    assert {"zoo/catalog.json", "tasks/demo_data/recipes_train.conll"} <= names
+    assert {"zoo/catalog.json", "tasks/demo/data/recipes_train.conll"} <= names
     for model in zoo.list_models():
         if (ROOT / "zoo" / "presets" / model).is_dir():
             assert f"zoo/presets/{model}/model.weights.h5" in names

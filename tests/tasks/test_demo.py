@@ -9,6 +9,8 @@ import zoo
 from tasks import demo, model_table
 from tasks.data.conll import read_conll
 from tasks.data.tags import detect_scheme, spans
+from tasks.demo import tagging
+from tasks.demo.telling import DATA
 from tasks.results import Entities
 
 
@@ -55,13 +57,34 @@ def loads(monkeypatch):
 
 
 def examples(part):
-    return read_conll(demo.DATA / f"recipes_{part}.conll")
+    return read_conll(DATA / f"recipes_{part}.conll")
 
 
-class TestRun:
+def run(output):
+    """The demo's part on tagging alone."""
+    demo.run(output, [tagging])
+
+
+def test_parts_are_shown_in_order_in_a_folder_made_for_them(tmp_path, capsys):
+    shown = []
+    parts = [
+        types.SimpleNamespace(show=lambda output, n=n: shown.append((n, output)))
+        for n in range(3)
+    ]
+    demo.run(tmp_path / "a" / "b", parts)
+    assert shown == [(n, tmp_path / "a" / "b") for n in range(3)]
+    assert (tmp_path / "a" / "b").is_dir()
+    assert "== Done in" in capsys.readouterr().out
+
+
+def test_every_model_of_the_demo_is_there():
+    assert {part.MODEL for part in demo.PARTS} <= set(zoo.list_models())
+
+
+class TestTagging:
     def test_writes_page_and_picture(self, loads, tmp_path):
         pytest.importorskip("matplotlib")
-        demo.run(tmp_path / "out")
+        run(tmp_path / "out")
         page = (tmp_path / "out" / "entities.html").read_text("utf-8")
         assert page.count("<li>") == 15
         assert ">Lovelace <" in page
@@ -69,47 +92,47 @@ class TestRun:
         assert picture.startswith(b"\x89PNG")
 
     def test_shows_score_before_and_after(self, loads, tmp_path, capsys):
-        demo.run(tmp_path)
+        run(tmp_path)
         out = capsys.readouterr().out
         assert "F1 on recipes_test.conll: 0.000 before, 0.750 after" in out
         assert "The loaded model gives the same answers." in out
 
     def test_gives_each_stage_a_heading(self, loads, tmp_path, capsys):
-        demo.run(tmp_path)
+        run(tmp_path)
         lines = capsys.readouterr().out.splitlines()
         headings = [line for line in lines if line.startswith("== ")]
         assert len(headings) == 9
         assert "A dozen sentences" in headings[2]
 
     def test_loads_new_labels_and_then_what_it_saved(self, loads, tmp_path):
-        demo.run(tmp_path)
+        run(tmp_path)
         first, second, third = loads.made
-        assert first == (demo.MODEL, {})
-        assert second == (demo.MODEL, {"labels": demo.LABELS})
+        assert first == (tagging.MODEL, {})
+        assert second == (tagging.MODEL, {"labels": tagging.LABELS})
         assert third == (str(tmp_path / "recipes"), {})
 
     def test_can_be_repeated(self, loads, tmp_path):
-        demo.run(tmp_path)
-        demo.run(tmp_path)
+        run(tmp_path)
+        run(tmp_path)
 
     def test_notices_another_answer(self, loads, tmp_path):
         saved = tmp_path / "recipes"
         loads.tagger = lambda name: Tagger(0.5 if name == saved else 1.0)
         with pytest.raises(RuntimeError, match="otherwise than before"):
-            demo.run(tmp_path)
+            run(tmp_path)
 
     def test_goes_on_without_matplotlib(self, loads, tmp_path, monkeypatch, capsys):
         def plot(self):
             raise ImportError("A plot needs matplotlib")
 
         monkeypatch.setattr(Entities, "plot", plot)
-        demo.run(tmp_path)
+        run(tmp_path)
         assert "no picture: A plot needs matplotlib" in capsys.readouterr().out
 
 
 class TestData:
     def test_a_dozen_sentences(self):
-        text = (demo.DATA / "sentences.txt").read_text("utf-8")
+        text = (DATA / "sentences.txt").read_text("utf-8")
         assert len(text.split("\n")[:-1]) == 12
 
     @pytest.mark.parametrize("part, least", [("train", 120), ("test", 50)])
@@ -121,7 +144,7 @@ class TestData:
         tags = [tags for _, tags in examples(part)]
         assert detect_scheme(tags) == "BIO"
         labels = {label for row in tags for _, _, label in spans(row)}
-        assert sorted(labels) == demo.LABELS
+        assert sorted(labels) == tagging.LABELS
 
     def test_no_sentence_twice(self):
         words = [
@@ -131,11 +154,14 @@ class TestData:
 
 
 @pytest.mark.slow
-class TestWithTheRealModel:
-    def test_it_finds_entities_and_learns_new_ones(self, tmp_path, capsys):
-        demo.run(tmp_path)
-        out = capsys.readouterr().out
-        assert "London [location]" in out
-        before, after = re.search(r"([\d.]+) before, ([\d.]+) after", out).groups()
-        assert float(before) < 0.3
-        assert float(after) > 0.6
+def test_with_the_real_models(tmp_path, capsys):
+    demo.run(tmp_path)
+    out = capsys.readouterr().out
+    assert "London [location]" in out
+    before, after = re.search(r"([\d.]+) before, ([\d.]+) after", out).groups()
+    assert float(before) < 0.3
+    assert float(after) > 0.6
+    assert re.search(r"positive \(0\.[5-9]", out) and "negative (0." in out
+    names = ("entities", "surprise", "opinion", "forecast", "alignment")
+    for name in names:
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")

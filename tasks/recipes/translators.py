@@ -1,0 +1,91 @@
+"""What the recipes of translators share: training, scores, the card."""
+
+import functools
+from pathlib import Path
+
+import zoo
+from tasks.metrics.translation import translation_scores
+from tasks.recipes import runs as recipe_runs
+from tasks.translation import Translator
+
+SCORES = ("bleu", "chrf", "bleu_lowercase", "bleu_greedy")
+
+
+def add_arguments(parser, epochs, learning_rate):
+    """Adds what all of these recipes take."""
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--learning-rate", type=float, default=learning_rate)
+    parser.add_argument(
+        "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
+    )
+
+
+def run(args, recipe, data, options, fit):
+    """Trains all variants, and writes the best translator with its card.
+
+    Args:
+        args: Parsed arguments.
+        recipe: The recipe's module, with `NAME`, `VARIANTS` (dict from a name to
+            options that differ), `FRONT` and `EXAMPLES`.
+        data: Dict of lists of pairs: `"train"`, `"dev"` and `"test"`.
+        options: Dict of options of `Translator.for_data`.
+        fit: Dict of further arguments of `Translator.fit`.
+    """
+    output = Path(args.output)
+    runs = recipe_runs.Runs(output / "runs")
+    train = functools.partial(train_one, args, data, options, fit)
+    recipe_runs.run_variants(runs, recipe.VARIANTS, args, train)
+    found = runs.results
+    seed = min(args.seeds, key=lambda s: found[f"full/{s}"]["development_loss"])
+    translator = zoo.load(runs.folder / "full" / str(seed) / "preset")
+    translator.show_examples(recipe.EXAMPLES)
+    recipe_runs.publish(
+        recipe.NAME,
+        output,
+        runs,
+        translator,
+        lambda task: task.evaluate(data["test"]),
+        front=recipe.FRONT,
+        body=Path(recipe.__file__).with_suffix(".md"),
+        baseline=copy_baseline(data["test"]),
+        score="bleu",
+        scores=SCORES,
+        percent=False,
+    )
+
+
+def train_one(args, data, options, fit, variant, folder, seed):
+    """Trains one variant with one seed; saves it, and returns its test scores."""
+    translator = Translator.for_data(data["train"], **{**options, **variant})
+    history = translator.fit(
+        data["train"],
+        data["dev"],
+        epochs=args.epochs,
+        learning_rate=args.learning_rate,
+        seed=seed,
+        verbose=2,
+        checkpoint_dir=folder / "state",
+        **fit,
+    )
+    translator.save(folder / "preset")
+    best = min(history.history["val_loss"])
+    return {**scores_of(translator, data["test"]), "development_loss": best}
+
+
+def scores_of(translator, pairs):
+    """Test scores: with a beam of five, in lower case, and of the greedy choice."""
+    sources, targets = map(list, zip(*pairs, strict=True))
+    found = [r.text for r in translator.predict(sources)]
+    greedy = [r.text for r in translator.predict(sources, beam_width=1)]
+    scores = translation_scores(found, targets)
+    return {
+        **scores,
+        "bleu_lowercase": translation_scores(found, targets, True)["bleu"],
+        "bleu_greedy": translation_scores(greedy, targets)["bleu"],
+        "loss": translator.loss(pairs),
+    }
+
+
+def copy_baseline(pairs):
+    """Scores of handing back the source as it is."""
+    return translation_scores(*map(list, zip(*pairs, strict=True)))
