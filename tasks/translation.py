@@ -18,6 +18,7 @@ from tasks.decoding.attention_search import AttentionSearch
 from tasks.decoding.beam import BeamSearch
 from tasks.exports import export_model
 from tasks.metrics.translation import translation_scores
+from tasks.string_export import export_strings
 from tasks.task import Task
 from tasks.training import BestWeights
 from tasks.translation_lines import Lines
@@ -208,20 +209,33 @@ class Translator(Task):
             found.ranked(row, end, len(source)) for row, source in enumerate(sources)
         ]
 
-    def export(self, folder):
-        """Writes the model as a TensorFlow SavedModel, with its tokenizer beside.
+    def search(self, how, source_ids, source_mask):
+        """A beam search on tensors, for graphs; see `AttentionSearch.search`."""
+        return self._run.search(how, source_ids, source_mask)
 
-        The signature `serve` takes `source_ids`, `source_mask`, `target_ids` and
-        `target_mask` and returns `logits` and `attention`.
+    def export(self, folder, *, strings=True, beam_width=5, length_penalty=0.6):
+        """Writes the model as a TensorFlow SavedModel.
 
         Args:
             folder: Where; must not exist yet.
+            strings: Whether it maps texts to translations, tokenizer and search
+                included; see `tasks.string_export.export_strings`. If not, its
+                signature `serve` takes `source_ids`, `source_mask`, `target_ids` and
+                `target_mask` and returns `logits` and `attention`; the tokenizer lies
+                beside.
+            beam_width, length_penalty: Of the search; see `predict`.
 
         Raises:
             ValueError: If something is there already, or the backend is not
                 TensorFlow.
+            ImportError: If strings are wanted, but tensorflow-text is not installed.
         """
-        export_model(self.model, folder, self.assets())
+        if strings:
+            most = self.options["max_tokens"] * 3 // 2 + 10
+            how = BeamSearch(beam_width, most, length_penalty=length_penalty)
+            export_strings(self, folder, how)
+        else:
+            export_model(self.model, folder, self.assets())
 
     # === Scores ===
 

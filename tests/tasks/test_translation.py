@@ -1,5 +1,7 @@
 """The translator: what all tasks promise, and what it alone does."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -10,7 +12,12 @@ from tasks.decoding.beam import BeamSearch
 from tasks.scheduled_sampling import KINDS, sampling_rate
 from tasks.translation import Translator
 from tasks.translation_lines import Lines
-from tests.task_contract import TaskContract, TextInputs, assert_same_weights
+from tests.task_contract import (
+    TaskContract,
+    TextInputs,
+    assert_same_weights,
+    run_python,
+)
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
@@ -84,6 +91,20 @@ def one_epoch(tmp_path_factory):
     return start, model
 
 
+_SERVE_STRINGS = """
+import json, sys
+import tensorflow as tf
+import tensorflow_text  # its operations
+folder, texts = sys.argv[1], json.loads(sys.argv[2])
+found = tf.saved_model.load(folder).signatures["serving_default"](
+    texts=tf.constant(texts)
+)
+assert "zoo" not in sys.modules and "tasks" not in sys.modules
+scores = found["score"].numpy().tolist()
+print(json.dumps([[t.decode() for t in found["text"].numpy().tolist()], scores]))
+"""
+
+
 class TestTranslator(TextInputs, TaskContract):
     variant = True
     costly = (*TaskContract.costly, "test_survives", "test_strange_texts")
@@ -100,6 +121,21 @@ class TestTranslator(TextInputs, TaskContract):
 
     def held_out(self):
         return HELD_OUT
+
+    def test_exported_model_serves_without_the_zoo(self, trained, tmp_path):
+        """Strings in, strings out, in a process that knows nothing of the package."""
+        texts = [source for source, _ in HELD_OUT[:5]] + [
+            "",
+            "  the   dog\t",
+            "ünknöwn",
+        ]
+        trained.export(tmp_path / "exported", beam_width=3)
+        process = run_python(_SERVE_STRINGS, tmp_path / "exported", json.dumps(texts))
+        assert process.returncode == 0, process.stderr[-2000:]
+        found, scores = json.loads(process.stdout)
+        wanted = trained.predict([" ".join(t.split()) for t in texts], beam_width=3)
+        assert found == [r.text for r in wanted]
+        np.testing.assert_allclose(scores, [r.score for r in wanted], atol=1e-4)
 
     def data_forms(self, folder):
         import tensorflow as tf
