@@ -4,6 +4,7 @@ import keras
 from keras import layers, ops
 
 from tasks.losses import token_losses
+from tasks.sampled_softmax import SampledLosses
 from zoo.layers import ActivationRegularization, Stack, TiedSoftmax
 from zoo.layers.recurrent import check_rate
 
@@ -57,6 +58,11 @@ class LanguageModelParts:
             )
         else:
             self.head = layers.Dense(vocabulary_size, name="logits")
+        self.sampled = None
+        if options["sampled"]:
+            self.sampled = SampledLosses(
+                self.head, vocabulary_size, options["sampled"], name="sampled"
+            )
         # === Functional models ===
         self.model = self._answering()
         self.scoring_model = self._scoring()
@@ -115,13 +121,17 @@ class LanguageModelParts:
         if not still:
             y = self.output_dropout(self.tar(y, mask=mask))
             y = self.ar(y, mask=mask)
-        logits = ops.cast(self.head(y), "float32")
-        losses = token_losses(logits, inputs["targets"], mask)
+        losses = self._losses(y, inputs["targets"], mask, sampled=not still)
         share = rows / ops.maximum(ops.sum(ops.cast(mask, "float32")), 1.0)
         made = _Still if still else keras.Model
         return made(
             {**inputs, "fresh": fresh}, ops.sum(losses, 1) * share, name="training"
         )
+
+    def _losses(self, y, targets, mask, sampled):
+        if self.sampled is not None and sampled:
+            return self.sampled(y, targets, mask=mask)
+        return token_losses(ops.cast(self.head(y), "float32"), targets, mask)
 
 
 class _Still(keras.Model):

@@ -29,6 +29,7 @@ SIZES = dict(
     connection=None,
     embedding_dim=64,
     tied=False,
+    sampled=0,
     embedding_dropout=0.0,
     input_dropout=0.0,
     hidden_dropout=0.0,
@@ -56,6 +57,8 @@ class LanguageModel(Task):
             `zoo.layers.Stack`.
         embedding_dim: Size of the vectors of tokens.
         tied: Whether the softmax uses the embedding's matrix.
+        sampled: Number of words that the softmax is trained on at a time, beside the
+            right one, for large vocabularies; 0 for all. Scores count all.
         embedding_dropout: Part of the vocabulary that is dropped whole.
         input_dropout, hidden_dropout, output_dropout: Rates of variational dropout on
             the vectors, between layers, and on the last outputs.
