@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 from tasks import model_table
-from tasks.demo import forecasting, opinions, tagging, translation, verse
+from tasks.demo import forecasting, opinions, tagging, verse
 from tasks.demo.telling import heading
 
-PARTS = (tagging, verse, opinions, forecasting, translation)
+PARTS = (tagging, verse, opinions, forecasting)
 
 
 def run(output="demo", parts=PARTS):

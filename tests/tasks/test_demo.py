@@ -162,6 +162,6 @@ def test_with_the_real_models(tmp_path, capsys):
     assert float(before) < 0.3
     assert float(after) > 0.6
     assert re.search(r"positive \(0\.[5-9]", out) and "negative (0." in out
-    names = ("entities", "surprise", "opinion", "forecast", "alignment")
+    names = ("entities", "surprise", "opinion", "forecast")
     for name in names:
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
