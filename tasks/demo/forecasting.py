@@ -21,5 +21,5 @@ def show(output):
         forecast.plot,
         "oil temperature with intervals of 80 %, and the last day repeated",
     )
-    heading("Backtest: five times from the past, against what came")
-    print(forecaster.backtest(temperatures, windows=5, refit="never"))
+    heading("Backtest: ten times from the past, against what came")
+    print(forecaster.backtest(temperatures, windows=10, refit="never"))

@@ -153,11 +153,13 @@ def publish(
         The folder.
     """
     summary = runs.summary("full")
+    # A card names its most important score first.
+    names = [score, *(k for k in summary if k not in (score, "seconds"))]
     data = {
         "name": name,
         "task": task.task,
-        "metrics": {k: v for k, v in summary.items() if k != "seconds"},
-        "baseline": {k: round(v, 4) for k, v in baseline.items()},
+        "metrics": {k: summary[k] for k in names},
+        "baseline": {k: round(v, 4) for k, v in baseline.items() if k != "seconds"},
         "parameters": int(task.model.count_params()),
         "size_bytes": 0,
         "command": f"zoo train {name} --data-dir DIR",
