@@ -103,7 +103,9 @@ class Surprise:
             raise ImportError("Pictures need it: pip install matplotlib") from error
 
         rows = self._rows(characters)
-        figure = Figure((10, 0.6 + 0.26 * max(1, len(rows))), layout="constrained")
+        longest = max(map(len, rows), default=1)
+        size = (1.5 + 8.5 * max(20, longest) / _PER_ROW, 0.6 + 0.26 * max(1, len(rows)))
+        figure = Figure(size, layout="constrained")
         axes = figure.subplots()
         colormap = colormaps["OrRd"]
         for y, row in enumerate(rows):
@@ -122,7 +124,7 @@ class Surprise:
                     va="center",
                     parse_math=False,
                 )
-        axes.set_xlim(0, _PER_ROW)
+        axes.set_xlim(0, longest)
         axes.set_ylim(max(1, len(rows)), 0)
         axes.set_axis_off()
         scale = colors.Normalize(0, _MOST_BITS)
