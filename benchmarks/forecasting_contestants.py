@@ -69,7 +69,7 @@ def zoo_training(size, kind, series=None, horizon=None):
     import keras
 
     from tasks.data.series import SeriesSet
-    from tasks.forecast_windows import scaled_windows
+    from tasks.forecast.windows import scaled_windows
     from tasks.task import row_loss
 
     forecaster = zoo_forecaster(size, kind, horizon)

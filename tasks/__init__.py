@@ -9,7 +9,7 @@ _HOME = {
     "Classification": "tasks.classifications",
     "Entities": "tasks.results",
     "Entity": "tasks.results",
-    "Forecast": "tasks.forecasts",
+    "Forecast": "tasks.forecast.result",
     "Forecaster": "tasks.forecasting",
     "Generation": "tasks.decoding.generation",
     "LanguageModel": "tasks.language_modeling",

@@ -1,35 +1,35 @@
 """Forecasting: one recurrent model over many series, with its own uncertainty."""
 
-from zlib import crc32
+import functools
 
 import numpy as np
 
-from tasks.anomalies import anomalies_of
-from tasks.backtest import backtest
 from tasks.data.calendar_features import calendar_for
 from tasks.data.frequency import Frequency
 from tasks.data.series import SeriesSet
-from tasks.data.windows import origins_of
 from tasks.exports import export_model
-from tasks.forecast_options import OPTIONS, checked_options, model_sizes, sizes_of
-from tasks.forecast_scores import score_windows
-from tasks.forecast_windows import scaled_windows
-from tasks.forecaster import build_forecaster
-from tasks.forecasts import Forecast
-from tasks.heads import get_head
-from tasks.predictive import Predictive, in_shape
-from tasks.scaling import Scaling
+from tasks.forecast.anomalies import Anomalies
+from tasks.forecast.backtest_result import Backtest
+from tasks.forecast.checks import check_enough, checksum
+from tasks.forecast.foresight import Foresight
+from tasks.forecast.hindsight import Hindsight
+from tasks.forecast.model import build_forecaster
+from tasks.forecast.options import OPTIONS, checked_options, model_sizes, sizes_of
+from tasks.forecast.parts import Parts
+from tasks.forecast.result import Forecast
+from tasks.forecast.scaling import Scaling
+from tasks.forecast.windows import scaled_windows
 from tasks.task import Task
 from tasks.training import BestWeights
 from zoo.preset import loadable
 
-# Layers made anew for another horizon or head.
-HEAD = ("head", "decoder", "hidden", "future_embedding", "copies")
+__all__ = ["Anomalies", "Backtest", "Forecast", "Forecaster", "SeriesSet"]
+
 _COLUMNS = ("target", "id", "time", "static", "past_covariates", "future_covariates")
 
 
 @loadable
-class Forecaster(Task):
+class Forecaster(Foresight, Hindsight, Task):
     """Forecasts time series, each channel on its own, with one model for all of them.
 
     A window of the last `context_length` steps goes in, normalised by what is known of
@@ -51,12 +51,15 @@ class Forecaster(Task):
         head: `"quantiles"`, `"gaussian"`, `"student_t"`, `"negative_binomial"` (for
             counts), or a point forecast trained on `"mae"` or `"mse"`.
         quantiles: Levels that forecasts have, increasing.
+        median_leads: Whether quantiles are made so that the median alone shapes the
+            recurrent layers, and is as good as with head `"mae"`; see
+            `tasks.forecast.leading_median`.
         normalization: `"instance"` (mean and standard deviation of the window),
             `"last"` (its last value), `"scale"` (its mean absolute value) or `None`.
         normalized_loss: Whether losses are those of normalised values, so that each
             window counts alike; if not, those of transformed values.
         transform: `None`, `"standard"`, `"log"` or `"box_cox"`, of the values before
-            all that, see `tasks.scaling.Scaling`. Undone in every answer.
+            all that, see `tasks.forecast.scaling.Scaling`. Undone in every answer.
         segment_length: Steps of a segment; a season by default, or 12 at most.
         dropout: Rate of dropout before the last layer.
         season: Steps of a season, for the seasonal naive forecast beside.
@@ -66,7 +69,7 @@ class Forecaster(Task):
         static_size, past_size, future_size: Numbers of static features, and of
             covariates known up to the present, or ahead.
         season_copies: Whether the forecast is a mixture of past seasons, see
-            `tasks.season_copies`, and what the head adds to it.
+            `tasks.forecast.season_copies`, and what the head adds to it.
         samples: Number of paths that `"autoregressive"` draws at once.
         columns: Dict of the names of columns, with which data frames are read; see
             `SeriesSet.from_any`.
@@ -87,21 +90,17 @@ class Forecaster(Task):
     """
 
     task = "forecasting"
+    defaults = {"horizon": None, "context_length": None, **OPTIONS}
+    # Layers made anew for another horizon or head.
+    head = ("head", "decoder", "hidden", "future_embedding", "copies")
+    example_key = "history"
 
     def __init__(self, horizon, context_length, **options):
-        unknown = sorted(set(options) - set(OPTIONS))
-        if unknown:
-            known = ", ".join(["horizon", "context_length", *OPTIONS])
-            raise ValueError(f"Unknown options {unknown}. Options: {known}")
-        options = {"horizon": horizon, "context_length": context_length} | {
-            **OPTIONS,
-            **options,
-        }
-        self.options = checked_options(options)
-        self.head = get_head(self.options["head"], self.options["quantiles"])
+        options = {"horizon": horizon, "context_length": context_length, **options}
+        self.options = checked_options(self._complete(options))
         self.scaling = Scaling(self.options["transform"])
-        self.model, self.training_model = build_forecaster(model_sizes(self.options))
-        self._history = None
+        self._parts = Parts(model_sizes(self.options))
+        self.model, self.training_model = build_forecaster(self._parts)
 
     @classmethod
     def for_data(cls, data, horizon, context_length=None, calendar="auto", **options):
@@ -143,30 +142,27 @@ class Forecaster(Task):
             task.options[name] != preset.options[name]
             for name in ("horizon", "head", "quantiles", "architecture")
         )
-        preset.load_weights(task.model, skip=HEAD if fresh else ())
+        preset.load_weights(task.model, skip=cls.head if fresh else ())
         task.scaling = Scaling.from_text(preset.assets["scaling.txt"])
-        task._examples = [] if overrides else preset.examples
+        if not overrides:
+            task.show_examples(e[cls.example_key] for e in preset.examples)
         return task
 
     def assets(self):
         return {"scaling.txt": self.scaling.text()}
 
-    _examples = ()
-
-    def examples(self):
-        """Histories with the forecasts this forecaster gives them."""
-        return [
-            {"history": e["history"], **self.predict(e["history"], seed=0).to_dict()}
-            for e in self._examples
-        ]
-
-    def show_examples(self, histories):
-        """Sets the histories whose forecasts are saved along with the forecaster.
+    def answers_to(self, inputs):
+        """Forecasts of histories, with these beside.
 
         Args:
-            histories: List of series as plain lists.
+            inputs: Plain lists `(time,)`, or `(time, channels)`.
         """
-        self._examples = [{"history": history} for history in histories]
+        # As a list of lists it would be several series.
+        found = [self.predict(np.array(x, np.float64), seed=0) for x in inputs]
+        return [
+            {self.example_key: x, **forecast.to_dict()}
+            for x, forecast in zip(inputs, found, strict=True)
+        ]
 
     # === Data ===
 
@@ -206,11 +202,8 @@ class Forecaster(Task):
         batch_size=256,
         learning_rate=1e-3,
         windows_per_epoch=None,
-        patience=None,
         seed=0,
-        verbose="auto",
-        checkpoint_dir=None,
-        callbacks=(),
+        **run,
     ):
         """Trains on windows of some series.
 
@@ -229,20 +222,29 @@ class Forecaster(Task):
             learning_rate: Highest rate of Adam; warms up, then decays.
             windows_per_epoch: Number of windows of an epoch, drawn at random; all by
                 default.
-            patience: Epochs without a better `val_skill` after which to stop.
             seed: Decides order and dropout.
-            verbose: Keras' verbosity; a progress bar by default.
-            checkpoint_dir: Folder to save the run's state in after each epoch. Called
-                again with the same folder and arguments, a killed run goes on.
-            callbacks: Keras callbacks. A state of their own is not taken up again.
+            **run: `patience`, `verbose`, `checkpoint_dir` (a killed run goes on),
+                `callbacks`, `optimizer`, `clipnorm`, `jit_compile`: see
+                `tasks.task.Task`.
 
         Returns:
             `keras.callbacks.History`.
 
         Raises:
             ValueError: If the data cannot be read, are empty or do not fit.
+
+        Example: a file of one's own, `sales.csv`, with a row for each day of each shop
+        and the columns `shop`, `day`, `sold` and `discount`, of which the last is known
+        ahead:
+
+            forecaster = Forecaster.for_data(
+                "sales.csv", horizon=14, id="shop", time="day", target="sold",
+                future_covariates=["discount"],
+            )
+            forecaster.fit("sales.csv", epochs=20)
+            forecaster.save("my_forecaster")
         """
-        series = self._long_enough(self.read(data))
+        series = check_enough(self.read(data))
         if not self.scaling.fitted:
             self.scaling.fit(series)
         windows = self._windows(
@@ -252,264 +254,25 @@ class Forecaster(Task):
             seed=seed,
             windows_per_epoch=windows_per_epoch,
         )
-        callbacks = list(callbacks)
+        best = None
         if validation_data is not None:
-            held = self._long_enough(self.read(validation_data))
-            best = BestWeights(
-                lambda: self.evaluate(held, levels=[])["skill"], "val_skill", patience
-            )
-            callbacks.insert(0, best)
-        self._history = None
+            held = check_enough(self.read(validation_data))
+            score = functools.partial(self._skill, held)
+            best = functools.partial(BestWeights, score, "val_skill")
+        self.restart()
         return self._fit(
             windows,
             windows.as_dataset(),
-            _checksum(series),
+            checksum(series),
             epochs=epochs,
             learning_rate=learning_rate,
             seed=seed,
-            verbose=verbose,
-            checkpoint_dir=checkpoint_dir,
-            callbacks=callbacks,
+            best=best,
+            **run,
         )
 
-    def _long_enough(self, series):
-        if not len(series):
-            raise ValueError("The data are empty: there is no series.")
-        for name, values in zip(series.ids, series.values, strict=True):
-            if len(values) < 2:
-                raise ValueError(
-                    f"Series {name!r} has {len(values)} steps; two are needed at least."
-                )
-            if np.isnan(values).all():
-                raise ValueError(f"Series {name!r} has no values at all.")
-        return series
-
-    # === Answers ===
-
-    def predict(self, history, horizon=None, samples=None, seed=0, batch_size=512):
-        """Forecasts what comes after each series.
-
-        Args:
-            history: Whatever `SeriesSet.from_any` reads. Only the last `context_length`
-                steps are looked at; a shorter series is filled up with missing steps.
-            horizon: Number of steps, up to that of the forecaster, which is the
-                default.
-            season_copies: Whether the forecast is a mixture of past seasons, see
-            `tasks.season_copies`, and what the head adds to it.
-        samples: Number of paths to draw; none by default, and for an
-                autoregressive forecaster as many as its option `samples`. Other
-                forecasters know each step's distribution, not how steps go together:
-                there, steps are drawn independently of each other.
-            seed: Decides what is drawn.
-            batch_size: Most windows to read at once, each channel counted as one.
-
-        Returns:
-            `tasks.forecasts.Forecast`, with a forecast for each series in their order.
-
-        Raises:
-            ValueError: If the data do not fit, a series has no values, future
-                covariates end too early, or an argument is out of range.
-        """
-        horizon = self._check_horizon(horizon)
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` must be positive. Received: {batch_size}")
-        series = self.read(history)
-        self._check_history(series, horizon)
-        shape = (len(series), self.options["channels"])
-        if not len(series):
-            empty = np.zeros((0, horizon, series.channels))
-            return Forecast(series, empty, season=self.options["season"])
-        # What lies before the window would only be copied.
-        recent = series.slice(-self.options["context_length"])
-        origins = [np.array([n]) for n in recent.lengths]
-        windows = self._windows(recent, batch_size, origins)
-        answer = self._predictive().answer(windows, batch_size, samples, seed)
-        return Forecast(
-            series,
-            *(in_shape(part, shape, horizon) for part in answer),
-            self.options["season"],
-        )
-
-    def _check_horizon(self, horizon):
-        trained = self.options["horizon"]
-        if horizon is None:
-            return trained
-        if not 1 <= horizon <= trained:
-            raise ValueError(
-                f"`horizon` must be from 1 to {trained}, for which this forecaster was "
-                f"made. Received: {horizon}"
-            )
-        return int(horizon)
-
-    def _check_history(self, series, horizon):
-        if not self.scaling.fitted:
-            raise ValueError("This forecaster has not been trained: call `fit` first.")
-        context = self.options["context_length"]
-        for i, values in enumerate(series.values):
-            recent = values[-context:]
-            gone = ~np.isfinite(recent).any(0) if len(recent) else np.array([True])
-            if gone.any():
-                raise ValueError(
-                    f"Channel {int(np.argmax(gone))} of series {series.ids[i]!r} has "
-                    f"no value among its last {context} steps: nothing to go on."
-                )
-            if series.future is not None:
-                known, needed = len(series.future[i]), len(values) + horizon
-                if known < needed:
-                    raise ValueError(
-                        f"The future covariates of series {series.ids[i]!r} have "
-                        f"{known} steps; a horizon of {horizon} needs {needed}."
-                    )
-
-    def _predictive(self, transformed=False):
-        back = (lambda values: values) if transformed else self.scaling.back
-        linear = transformed or self.scaling.linear
-        return Predictive(self.model, self.head, self.options, back, linear)
-
-    def evaluate(
-        self,
-        data,
-        stride=1,
-        horizon=None,
-        transformed=False,
-        levels=None,
-        batch_size=512,
-    ):
-        """Scores forecasts from every place of some series, beside seasonal naive.
-
-        Args:
-            data: See `fit`. A window is scored for each place from which the whole
-                horizon lies inside, after the first `context_length` steps; a series
-                too short for that has one window.
-            stride: Steps from one window to the next.
-            horizon: Number of steps to score, up to that of the forecaster.
-            transformed: Whether to score transformed values instead of those of the
-                data; with `transform="standard"`, scores are those of standardised
-                data, as papers on long horizons give them.
-            levels: Levels of the quantiles to score, those of the forecaster by
-                default; none, `[]`, is faster.
-            batch_size: Most windows to read at once, each channel counted as one.
-
-        Returns:
-            Dict of floats: `"mse"`, `"mae"`, `"smape"`, `"mase"` of the forecasts'
-            means (see `tasks.metrics.forecasts`); `"naive_mse"`, `"naive_mae"` and
-            `"naive_mase"` of the seasonal naive forecast; `"skill"`, 1 less the ratio
-            of the two MASE (of the two MAE where there is no MASE): 0 is as good as
-            seasonal naive, 1 perfect. With a distribution also `"wql"` and
-            `"coverage_<percent>"` for each central interval.
-
-        Raises:
-            ValueError: If the data cannot be read, are empty or do not fit.
-        """
-        horizon = self._check_horizon(horizon)
-        series = self._long_enough(self.read(data))
-        context = self.options["context_length"]
-        origins = [origins_of(n, context, horizon)[::stride] for n in series.lengths]
-        asked = (series, origins, horizon, batch_size, transformed, levels)
-        values, mean, quantiles = self._forecast_from(*asked)
-        season = self.options["season"]
-        return score_windows(values, origins, mean, quantiles, season)
-
-    def _forecast_from(
-        self, series, origins, horizon, batch_size, transformed=False, levels=None
-    ):
-        """Values, and means and quantiles `(windows, horizon, channels)`."""
-        untrained = not self.scaling.fitted
-        if untrained:
-            # For these data alone: training finds its own.
-            self.scaling.fit(series)
-        try:
-            values = self.scaling.forth(series) if transformed else series.values
-            windows = self._windows(series, batch_size, origins)
-            predictive = self._predictive(transformed)
-            answer = predictive.answer(windows, batch_size, levels=levels)
-        finally:
-            if untrained:
-                self.scaling = Scaling(self.options["transform"])
-        shape = (len(windows.origins), self.options["channels"])
-        return values, *(in_shape(part, shape, horizon) for part in answer[:2])
-
-    def next_steps(self, series, origins, batch_size=512):
-        """Lowest, middle and highest quantile of the step after each place.
-
-        Args:
-            series: `SeriesSet`.
-            origins: List of arrays of places, one a series.
-            batch_size: Most windows to read at once, each channel counted as one.
-
-        Returns:
-            Three arrays `(places, channels)`.
-        """
-        *_, quantiles = self._forecast_from(series, origins, 1, batch_size)
-        levels = list(quantiles)
-        middle = min(levels, key=lambda level: abs(level - 0.5))
-        return tuple(quantiles[q][:, 0] for q in (levels[0], middle, levels[-1]))
-
-    def backtest(self, data, **options):
-        """Forecasts the past from several places, beside simple methods.
-
-        Args:
-            data: See `fit`.
-            **options: See `tasks.backtest.backtest`: `windows`, `step`, `horizon`,
-                `refit`, `baselines`, `season` and `fit`.
-
-        Returns:
-            `tasks.backtest_result.Backtest`: prints a table, and plots.
-        """
-        return backtest(self, data, **options)
-
-    def detect_anomalies(self, data, limit=None, batch_size=512):
-        """Finds values that the steps before them did not lead to expect.
-
-        Each value is held against its distribution, as foretold from the step before.
-
-        Args:
-            data: See `fit`. The first `context_length` steps of a series are only read.
-            limit: Score from which a value is an anomaly; 3 by default, three times as
-                far from the median as the outermost quantile on its side.
-            batch_size: Most windows to read at once, each channel counted as one.
-
-        Returns:
-            `tasks.anomalies.Anomalies`: scores `(time, channels)` of each series, which
-            plot.
-
-        Raises:
-            ValueError: If the forecaster gives points without a spread, or the data do
-                not fit.
-        """
-        series = self._long_enough(self.read(data))
-        return anomalies_of(self, series, limit, batch_size)
-
-    # === Streams ===
-
-    def update(self, rows, horizon=None, **options):
-        """Goes on from the rows of a stream, and forecasts what comes after them.
-
-        The first call begins the stream; the forecaster then holds what it needs of the
-        rows it has seen, so a call costs the same after any number of them. Forecasts
-        are those of `predict` on all rows from the start.
-
-        Args:
-            rows: The next rows of the same series, as `predict` takes histories.
-            horizon, **options: As of `predict`.
-
-        Returns:
-            `tasks.forecasts.Forecast`. Its history are the rows that are held.
-
-        Raises:
-            ValueError: If the rows are of other series, or do not follow the last ones.
-        """
-        new = self.read(rows)
-        if self._history is not None:
-            new = self._history.followed_by(new)
-        keep = max(self.options["context_length"], self.options["season"])
-        forecast = self.predict(new, horizon, **options)
-        self._history = new.slice(-keep)
-        return forecast
-
-    def restart(self):
-        """Forgets the stream that `update` has read."""
-        self._history = None
+    def _skill(self, series):
+        return self.evaluate(series, levels=[])["skill"]
 
     def export(self, folder):
         """Writes the model as a TensorFlow SavedModel, with its scaling beside.
@@ -531,14 +294,3 @@ def _is_names(value):
     if isinstance(value, str):
         return True
     return isinstance(value, list) and all(isinstance(x, str) for x in value)
-
-
-def _checksum(series):
-    """A number that tells training data from others."""
-    parts = [*series.values, *(series.past or []), *(series.future or [])]
-    if series.static is not None:
-        parts.append(series.static)
-    value = crc32(repr((series.ids, series.starts)).encode("utf-8", "surrogatepass"))
-    for array in parts:
-        value = crc32(np.ascontiguousarray(array).tobytes(), value)
-    return value

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.data import frames
+from tasks.data import arrays, frames
 from tasks.data.frequency import Frequency
 
 
@@ -68,22 +68,22 @@ class SeriesSet:
                 raise ValueError("Static features must be finite numbers.")
             object.__setattr__(self, "static", static)
         for name in ("past", "future"):
-            arrays = getattr(self, name)
-            if arrays is None:
+            given = getattr(self, name)
+            if given is None:
                 continue
-            arrays = [
+            given = [
                 _matrix(a, f"The {name} covariates of series {i!r}")
-                for i, a in zip_ids(self.ids, arrays)
+                for i, a in zip_ids(self.ids, given)
             ]
-            if len({a.shape[1] for a in arrays}) > 1:
+            if len({a.shape[1] for a in given}) > 1:
                 raise ValueError(f"Series must have the same {name} covariates.")
-            for i, a, v in zip(self.ids, arrays, self.values, strict=True):
+            for i, a, v in zip(self.ids, given, self.values, strict=True):
                 if len(a) < len(v) or (name == "past" and len(a) > len(v)):
                     raise ValueError(
                         f"Series {i!r} has {len(v)} steps, its {name} covariates have "
                         f"{len(a)}."
                     )
-            object.__setattr__(self, name, arrays)
+            object.__setattr__(self, name, given)
 
     @classmethod
     def from_any(
@@ -139,9 +139,10 @@ class SeriesSet:
         elif frames.is_frame(data):
             data = frames.columns_of(data)
         else:
-            return _from_arrays(
-                cls, data, frequency, static, past_covariates, future_covariates
+            parts = arrays.series_of(
+                data, frequency, static, past_covariates, future_covariates
             )
+            return cls(**parts)
         parts = frames.series_of(
             data,
             target,
@@ -175,10 +176,10 @@ class SeriesSet:
         """
         bounds = [slice(start, stop).indices(n)[:2] for n in self.lengths]
 
-        def part(arrays):
-            if arrays is None:
+        def part(whole):
+            if whole is None:
                 return None
-            return [a[b : max(b, e)] for a, (b, e) in zip(arrays, bounds, strict=True)]
+            return [a[b : max(b, e)] for a, (b, e) in zip(whole, bounds, strict=True)]
 
         future = self.future
         if future is not None:
@@ -272,11 +273,11 @@ class SeriesSet:
         return step.at(self.starts[series], np.arange(start, stop))
 
 
-def zip_ids(ids, arrays):
+def zip_ids(ids, series):
     """Pairs of id and array; an error if there are not as many of both."""
-    if len(ids) != len(arrays):
-        raise ValueError(f"Got {len(ids)} ids for {len(arrays)} series.")
-    return zip(ids, arrays, strict=True)
+    if len(ids) != len(series):
+        raise ValueError(f"Got {len(ids)} ids for {len(series)} series.")
+    return zip(ids, series, strict=True)
 
 
 def _matrix(values, what):
@@ -298,52 +299,3 @@ def _matrix(values, what):
             "missing."
         )
     return array
-
-
-def _from_arrays(cls, data, frequency, static, past, future):
-    ids = None
-    if isinstance(data, dict):
-        ids, data = list(data), list(data.values())
-    if not hasattr(data, "__len__"):
-        raise TypeError(
-            "Series come as a data frame, an array, a list or a dict of arrays, or the "
-            f"path of a CSV file. Received: {type(data).__name__}"
-        )
-    single = ids is None and _is_one_series(data)
-    values = [data] if single else list(data)
-
-    def listed(arrays):
-        if arrays is None:
-            return None
-        arrays = [arrays] if single and not isinstance(arrays, list) else list(arrays)
-        return arrays
-
-    if any(isinstance(v, str | bytes) or not hasattr(v, "__len__") for v in values):
-        raise TypeError("A list of series must hold arrays or lists of numbers.")
-    return cls(
-        [str(i) for i in range(len(values))] if ids is None else ids,
-        values,
-        [0] * len(values),
-        None if frequency is None else _refuse_frequency(frequency),
-        None if static is None else np.asarray(static, np.float64),
-        listed(past),
-        listed(future),
-    )
-
-
-def _refuse_frequency(frequency):
-    raise ValueError(
-        f"`frequency={frequency!r}` needs times: give a data frame, or make a "
-        "`SeriesSet` with `starts`."
-    )
-
-
-def _is_one_series(data):
-    if hasattr(data, "ndim"):
-        if data.ndim not in (1, 2, 3):
-            raise ValueError(
-                "An array of series has the shape (time,), (time, channels) or "
-                f"(series, time, channels). Received: {data.shape}"
-            )
-        return data.ndim < 3
-    return len(data) > 0 and all(isinstance(v, int | float | np.number) for v in data)

@@ -61,7 +61,7 @@ class Windows(keras.utils.PyDataset):
         seed: Integer from 0 on.
         with_channel: Whether items name the channel.
 
-    Items are `(inputs, zeros (rows,))`, `inputs` as `tasks.forecaster` takes them.
+    Items are `(inputs, zeros (rows,))`, `inputs` as `tasks.forecast.model` takes them.
 
     Raises:
         ValueError: If there is no window to cut.

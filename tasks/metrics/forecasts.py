@@ -85,7 +85,7 @@ def owa(actual, mean, naive2, history, season=1, mask=None):
 
     Args:
         actual, mean, history, season, mask: As of `mase`.
-        naive2: Array like `mean`, the forecasts of `tasks.naive.naive2`.
+        naive2: Array like `mean`, the forecasts of `tasks.forecast.naive.naive2`.
 
     Reference:
         [Makridakis et al., 2020](https://doi.org/10.1016/j.ijforecast.2019.04.014)

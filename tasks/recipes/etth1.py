@@ -1,9 +1,14 @@
-"""What the forecasters of ETTh1 share: data, runs, scores, and the card.
+"""Forecasters of ETTh1, one for each recurrent layer: data, runs, scores, and the card.
 
 The protocol is that of the papers on long horizons: 12, 4 and 4 months of 30 days to
 learn from, to choose by and to test on; mean and standard deviation of each channel
 from the 12 months; a look-back of 96 hours; every window of the test months, the last
 ones too. Scores are mean squared and mean absolute errors of standardised values.
+
+A recurrent layer reads segments of two days, as in SegRNN. The forecaster shipped
+answers for 720 hours, and with the first part of its forecast for shorter horizons;
+beside it stands a model for each horizon. Settings were chosen by the validation months
+alone (`--development`).
 
 Data: folder ett in --data-dir.
 """
@@ -21,6 +26,24 @@ from tasks.recipes.runs import Runs, publish, run_variants, table
 
 CONTEXT, HORIZONS = 96, (96, 192, 336, 720)
 SCORES = [f"{name}_{h}" for h in HORIZONS for name in ("mse", "mae")]
+OPTIONS = dict(
+    units=128,
+    segment_length=48,
+    dropout=0.5,
+    head="quantiles",
+    quantiles=[0.1, 0.25, 0.5, 0.75, 0.9],
+    median_leads=True,
+    normalization="last",
+)
+# What differs from the options above; the first one is shipped. `"horizons"` names
+# those that have a model of their own.
+VARIANTS = {
+    "full": {},
+    "a model for each horizon": {"horizons": HORIZONS},
+    "points, absolute error": {"head": "mae", "median_leads": False},
+    "all quantiles shape the state": {"median_leads": False},
+    "mean and deviation": {"normalization": "instance"},
+}
 FRONT = {
     "data": ["ETTh1"],
     "data_licence": "CC BY-ND 4.0",
@@ -32,36 +55,70 @@ FRONT = {
 }
 
 
-def add_arguments(parser, epochs):
-    parser.set_defaults(seeds=[1, 2, 3, 4, 5])
-    parser.add_argument("--epochs", type=int, default=epochs)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument(
-        "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
-    )
-    parser.add_argument(
-        "--development", action="store_true", help="score on the development set only"
-    )
-
-
-def run(args, module):
-    """Trains all variants of a recipe with all seeds, and publishes the first one.
+class Recipe:
+    """The recipe of one recurrent layer.
 
     Args:
-        args: Parsed arguments.
-        module: The recipe, with `NAME`, `VARIANTS` (dicts of options; `"horizons"`
-            names those that have a model of their own), `FRONT` and the card's text
-            beside it.
+        name: Name of the model.
+        layer: Name of the layer.
+        title: What the card says of the architecture.
     """
-    output, data = Path(args.output), read(args.data_dir)
-    if args.development:
-        data["test"] = data["validation"]
-    runs = Runs(output / ("development" if args.development else "runs"))
-    train = functools.partial(train_one, args, data)
-    run_variants(runs, module.VARIANTS, args, train)
-    print(table(runs, SCORES, percent=False))
-    if not args.development:
-        finish(output, runs, data, args, module)
+
+    def __init__(self, name, layer, title):
+        self.NAME, self.FRONT = name, {**FRONT, "architecture": title}
+        self.__doc__ = __doc__
+        shared = {**OPTIONS, "layer": layer}
+        self.VARIANTS = {k: {**shared, **more} for k, more in VARIANTS.items()}
+
+    def add_arguments(self, parser):
+        parser.set_defaults(seeds=[1, 2, 3, 4, 5])
+        parser.add_argument("--epochs", type=int, default=8)
+        parser.add_argument("--learning-rate", type=float, default=2e-3)
+        parser.add_argument(
+            "--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS)
+        )
+        parser.add_argument(
+            "--ablation-seeds",
+            type=int,
+            nargs="*",
+            default=[1],
+            help="of other variants",
+        )
+        parser.add_argument(
+            "--development", action="store_true", help="score on validation data only"
+        )
+
+    def run(self, args):
+        """Trains all variants; `args.output` holds state, results and the preset."""
+        output, data = Path(args.output), read(args.data_dir)
+        if args.development:
+            data["test"] = data["validation"]
+        runs = Runs(output / ("development" if args.development else "runs"))
+        train = functools.partial(train_one, args, data)
+        variants = {k: v for k, v in self.VARIANTS.items() if k in args.variants}
+        run_variants(runs, variants, args, train)
+        print(table(runs, SCORES, percent=False))
+        if not args.development and "full" in variants:
+            self.finish(output, runs, data, args)
+
+    def finish(self, output, runs, data, args):
+        """Writes the forecaster of the first seed as a preset, with its card."""
+        folder = runs.folder / "full" / str(args.seeds[0]) / str(HORIZONS[-1])
+        forecaster = zoo.load(folder / "preset")
+        forecaster.show_examples([example()])
+        publish(
+            self.NAME,
+            output,
+            runs,
+            forecaster,
+            lambda task: scores_of(task, data["test"], HORIZONS[:1]),
+            front=self.FRONT,
+            body=Path(__file__).with_suffix(".md"),
+            baseline=baseline(data),
+            score="mse_96",
+            scores=SCORES,
+            percent=False,
+        )
 
 
 def read(data_dir):
@@ -92,10 +149,14 @@ def make(horizon, **options):
 
 
 def train_one(args, data, variant, folder, seed):
-    """Trains a variant with one seed; saves it, and returns its test scores."""
+    """Trains a variant with one seed; saves it, and returns its test scores.
+
+    A single model for all horizons is asked for each, as the first part of its
+    forecast; one that has a horizon of its own for that alone.
+    """
     options, scores = dict(variant), {}
-    horizons = options.pop("horizons", HORIZONS[-1:])
-    for horizon in horizons:
+    own = options.pop("horizons", None)
+    for horizon in own or HORIZONS[-1:]:
         forecaster = make(horizon, **options)
         forecaster.fit(
             data["train"],
@@ -108,19 +169,15 @@ def train_one(args, data, variant, folder, seed):
             checkpoint_dir=folder / str(horizon) / "state",
         )
         forecaster.save(folder / str(horizon) / "preset")
-        scores |= scores_of(forecaster, data["test"], horizons)
+        asked = [horizon] if own else HORIZONS
+        scores |= scores_of(forecaster, data["test"], asked)
     return scores
 
 
-def scores_of(forecaster, test, horizons=HORIZONS):
-    """Errors on the test months at each horizon that the forecaster answers for.
-
-    A model that has a horizon of its own is asked for that one alone; a single model
-    for all of them is asked for each, as the first part of its forecast.
-    """
-    own = forecaster.options["horizon"]
+def scores_of(forecaster, test, horizons):
+    """Errors on the test months at some horizons: a dict of floats."""
     scores = {}
-    for horizon in HORIZONS if horizons == HORIZONS[-1:] else (own,):
+    for horizon in horizons:
         found = forecaster.evaluate(test, horizon=horizon, transformed=True)
         scores |= {f"{name}_{horizon}": found[name] for name in ("mse", "mae")}
         if "coverage_80" in found:
@@ -150,21 +207,13 @@ def example():
     return np.round(values, 2).tolist()
 
 
-def finish(output, runs, data, args, module):
-    """Writes the forecaster of the first seed as a preset, with its card."""
-    folder = runs.folder / "full" / str(args.seeds[0]) / str(HORIZONS[-1]) / "preset"
-    forecaster = zoo.load(folder)
-    forecaster.show_examples([example()])
-    publish(
-        module.NAME,
-        output,
-        runs,
-        forecaster,
-        lambda task: scores_of(task, data["test"]),
-        front={**FRONT, **module.FRONT},
-        body=Path(__file__).with_name("etth1.md"),
-        baseline=baseline(data),
-        score="mse_96",
-        scores=SCORES,
-        percent=False,
-    )
+SEGMENT_GRU = Recipe(
+    "forecasting_segment_gru.etth1",
+    "gru",
+    "GRU over segments, parallel decoding, quantiles",
+)
+IND_RNN = Recipe(
+    "forecasting_ind_rnn.etth1",
+    "ind_rnn",
+    "IndRNN over segments, parallel decoding, quantiles",
+)

@@ -22,9 +22,9 @@ from typing import NamedTuple
 import numpy as np
 
 import zoo
-from tasks import naive
 from tasks.data.forecasting_sets import M4_HORIZON, M4_SEASON, read_m4_hourly
 from tasks.data.series import SeriesSet
+from tasks.forecast import naive
 from tasks.forecasting import Forecaster
 from tasks.metrics import forecasts as metrics
 from tasks.recipes import runs as recipe_runs

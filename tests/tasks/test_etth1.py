@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.data.windows import origins_of
-from tasks.recipes import etth1, etth1_ind_rnn, etth1_segment_gru
+from tasks.recipes import RECIPES, etth1
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
@@ -49,16 +49,19 @@ def test_a_model_is_scored_at_each_horizon(data):
     forecaster = etth1.make(720, units=2, segment_length=48)
     forecaster.scaling.fit(data["train"])
     short = data["test"].slice(0, 96 + 730)
-    scores = etth1.scores_of(forecaster, short)
+    scores = etth1.scores_of(forecaster, short, etth1.HORIZONS)
     assert set(etth1.SCORES) <= set(scores)
     assert all(np.isfinite(value) for value in scores.values())
 
 
-@pytest.mark.parametrize("recipe", [etth1_segment_gru, etth1_ind_rnn])
-def test_the_shipped_variant_is_one_model(recipe):
-    name, options = next(iter(recipe.VARIANTS.items()))
-    assert name == "full" and "horizons" not in options
-    assert recipe.NAME.startswith("forecasting_")
+NAMES = {"forecasting_segment_gru.etth1": "gru", "forecasting_ind_rnn.etth1": "ind_rnn"}
+
+
+@pytest.mark.parametrize("name, layer", NAMES.items())
+def test_the_shipped_variant_is_one_model(name, layer):
+    variants = RECIPES[name].VARIANTS
+    assert next(iter(variants)) == "full" and "horizons" not in variants["full"]
+    assert {options["layer"] for options in variants.values()} == {layer}
 
 
 def test_the_example_is_a_history_of_seven_channels():

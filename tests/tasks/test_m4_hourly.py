@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
-from tasks import naive
+from tasks.forecast import naive
 from tasks.data.series import SeriesSet
 from tasks.metrics import forecasts as metrics
 from tasks.recipes import m4_hourly

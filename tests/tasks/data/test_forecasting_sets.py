@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from tasks import naive
+from tasks.forecast import naive
 from tasks.data import forecasting_sets
 from tasks.data.forecasting_sets import (
     ETT_SPLITS,
