@@ -143,7 +143,7 @@ def publish(
         evaluate: Function from a task to its test scores.
         front: Dict of front matter that the results do not give.
         body: Path of the card's text; `{table}` is where the results go, `{shipped}`
-            the test score of this task.
+            the test score of this task, `{name}` the name.
         baseline: Dict of the scores of something naive.
         score: Name of the score that `{shipped}` shows.
         scores: Names of the scores that the table shows.
@@ -168,6 +168,7 @@ def publish(
         **front,
     }
     text = body.read_text("utf-8").replace("{table}", table(runs, scores, percent))
+    text = text.replace("{name}", name)
     text = text.replace("{shipped}", shown(evaluate(task)[score], percent))
     folder = Path(output) / name
     # Twice: the size is known once the folder is there.
