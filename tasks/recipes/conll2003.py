@@ -23,6 +23,7 @@ from tasks.recipes.open_text import (
     start_variant,
 )
 from tasks.recipes.runs import Runs, run_variants
+from tasks.recipes.runs import add_arguments as add_run_arguments
 from tasks.recipes.tagging import Variant
 
 NAME = "ner_lstm_crf.conll2003_en"
@@ -50,11 +51,7 @@ EXAMPLES = [
 
 def add_arguments(parser):
     add_encoder_arguments(parser)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument(
-        "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
-    )
+    add_run_arguments(parser, VARIANTS, 6, 2e-3)
 
 
 def run(args):

@@ -22,7 +22,7 @@ import zoo
 from tasks.data.forecasting_sets import ETT_SPLITS, read_ett
 from tasks.data.series import SeriesSet
 from tasks.forecasting import Forecaster
-from tasks.recipes.runs import Runs, publish, run_variants, table
+from tasks.recipes.runs import Runs, add_arguments, publish, run_variants, table
 
 CONTEXT, HORIZONS = 96, (96, 192, 336, 720)
 SCORES = [f"{name}_{h}" for h in HORIZONS for name in ("mse", "mae")]
@@ -72,18 +72,7 @@ class Recipe:
 
     def add_arguments(self, parser):
         parser.set_defaults(seeds=[1, 2, 3, 4, 5])
-        parser.add_argument("--epochs", type=int, default=8)
-        parser.add_argument("--learning-rate", type=float, default=2e-3)
-        parser.add_argument(
-            "--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS)
-        )
-        parser.add_argument(
-            "--ablation-seeds",
-            type=int,
-            nargs="*",
-            default=[1],
-            help="of other variants",
-        )
+        add_arguments(parser, VARIANTS, epochs=8, learning_rate=2e-3)
         parser.add_argument(
             "--development", action="store_true", help="score on validation data only"
         )
@@ -95,10 +84,9 @@ class Recipe:
             data["test"] = data["validation"]
         runs = Runs(output / ("development" if args.development else "runs"))
         train = functools.partial(train_one, args, data)
-        variants = {k: v for k, v in self.VARIANTS.items() if k in args.variants}
-        run_variants(runs, variants, args, train)
+        run_variants(runs, self.VARIANTS, args, train)
         print(table(runs, SCORES, percent=False))
-        if not args.development and "full" in variants:
+        if not args.development:
             self.finish(output, runs, data, args)
 
     def finish(self, output, runs, data, args):

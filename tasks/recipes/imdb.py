@@ -10,7 +10,7 @@ They have no licence of their own: for research.
 
 import sys
 
-from tasks.recipes import film_reviews, text_classifiers
+from tasks.recipes import film_reviews, runs, text_classifiers
 from tasks.recipes.film_reviews import LABELS  # noqa: F401, part of the recipe
 from tasks.recipes.tagging import Variant
 
@@ -59,7 +59,7 @@ FRONT = {
 
 def add_arguments(parser):
     film_reviews.add_arguments(parser)
-    text_classifiers.add_arguments(parser, epochs=4, learning_rate=1e-3)
+    runs.add_arguments(parser, VARIANTS, epochs=4, learning_rate=1e-3)
 
 
 def start(args, variant, data):

@@ -72,18 +72,11 @@ class Data(NamedTuple):
 
 
 def add_arguments(parser):
-    parser.add_argument("--epochs", type=int, default=15)
+    recipe_runs.add_arguments(parser, VARIANTS, 15, 2e-3)
     parser.add_argument("--windows-per-epoch", type=int, default=25_600)
     parser.add_argument("--batch-size", type=int, default=256)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument(
         "--averaged-epochs", type=int, default=5, help="whose weights are averaged"
-    )
-    parser.add_argument(
-        "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
-    )
-    parser.add_argument(
-        "--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS)
     )
     parser.add_argument(
         "--development", action="store_true", help="score on held-out training data"
@@ -97,12 +90,11 @@ def run(args):
     runs = recipe_runs.Runs(output / ("development" if args.development else "runs"))
     for method in ("seasonal_naive", "naive2"):
         runs.run(method, 0, lambda *_, method=method: naive_scores(data, method))
-    variants = {name: VARIANTS[name] for name in VARIANTS if name in args.variants}
     train = functools.partial(train_one, args, data)
-    recipe_runs.run_variants(runs, variants, args, train)
-    add_ensembles(runs, data, variants, args.seeds)
+    recipe_runs.run_variants(runs, VARIANTS, args, train)
+    add_ensembles(runs, data, VARIANTS, args.seeds)
     print(recipe_runs.table(runs, SCORES[:3], percent=False))
-    if not args.development and "full" in variants:
+    if not args.development:
         publish(output, runs, data, args)
 
 

@@ -11,7 +11,7 @@ import gzip
 import sys
 from pathlib import Path
 
-from tasks.recipes import translators
+from tasks.recipes import runs, translators
 
 NAME = "translation_lstm_attention.multi30k_en_de"
 OPTIONS = dict(
@@ -60,7 +60,7 @@ FRONT = {
 
 
 def add_arguments(parser):
-    translators.add_arguments(parser, epochs=20, learning_rate=1e-3)
+    runs.add_arguments(parser, VARIANTS, epochs=20, learning_rate=1e-3)
 
 
 def run(args):

@@ -73,18 +73,36 @@ class Runs:
         return list(dict.fromkeys(key.rpartition("/")[0] for key in self.results))
 
 
+def add_arguments(parser, variants, epochs, learning_rate):
+    """Adds what all recipes with variants take."""
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--learning-rate", type=float, default=learning_rate)
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        choices=list(variants),
+        metavar="NAME",
+        default=list(variants),
+        help=f"beside the first (default: all): {', '.join(variants)}",
+    )
+    parser.add_argument(
+        "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
+    )
+
+
 def run_variants(runs, variants, args, train):
-    """Runs all variants: the first with each seed, the others with fewer.
+    """Runs the variants asked for: the first with each seed, the others with fewer.
 
     Args:
         runs: `Runs`.
         variants: Dict from name to `Variant`.
-        args: Parsed arguments, with `seeds` and `ablation_seeds`.
+        args: Parsed arguments, with `seeds`, `variants` and `ablation_seeds`.
         train: Function `(variant, folder, seed)` that returns scores.
     """
     for name, variant in variants.items():
         first = name == next(iter(variants))
-        for seed in args.seeds if first else args.ablation_seeds:
+        asked = args.ablation_seeds if name in args.variants else ()
+        for seed in args.seeds if first else asked:
             runs.run(name, seed, functools.partial(train, variant))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import zoo
 from tasks.data.labelled import labelled_from, tokens_of
-from tasks.recipes import film_reviews, text_classifiers
+from tasks.recipes import film_reviews, runs, text_classifiers
 from tasks.recipes.film_reviews import LABELS
 from tasks.recipes.tagging import Variant
 from tasks.transfer import take_encoder
@@ -61,7 +61,7 @@ FRONT = {
 
 def add_arguments(parser):
     film_reviews.add_arguments(parser)
-    text_classifiers.add_arguments(parser, epochs=5, learning_rate=5e-4)
+    runs.add_arguments(parser, VARIANTS, epochs=5, learning_rate=5e-4)
     parser.add_argument("--review-epochs", type=int, default=3, help="on IMDB")
 
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from zlib import crc32
 
-from tasks.recipes import translators
+from tasks.recipes import runs, translators
 
 NAME = "translation_lstm_attention.tatoeba_en_de"
 OPTIONS = dict(
@@ -50,7 +50,7 @@ FRONT = {
 
 
 def add_arguments(parser):
-    translators.add_arguments(parser, epochs=6, learning_rate=1e-3)
+    runs.add_arguments(parser, VARIANTS, epochs=6, learning_rate=1e-3)
 
 
 def run(args):

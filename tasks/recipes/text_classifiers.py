@@ -9,15 +9,6 @@ from tasks.metrics.classification import classification_scores
 from tasks.recipes import runs as recipe_runs
 
 
-def add_arguments(parser, epochs, learning_rate):
-    """Adds what all of these recipes take."""
-    parser.add_argument("--epochs", type=int, default=epochs)
-    parser.add_argument("--learning-rate", type=float, default=learning_rate)
-    parser.add_argument(
-        "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
-    )
-
-
 def run(args, recipe, data, fit):
     """Trains all variants, and writes the best classifier with its card.
 

@@ -10,7 +10,7 @@ Data: folder tiny_shakespeare in --data-dir. The text is in the public domain.
 import sys
 from pathlib import Path
 
-from tasks.recipes import language_models
+from tasks.recipes import language_models, runs
 
 NAME = "language_model_lstm.tiny_shakespeare_chars"
 OPTIONS = dict(
@@ -45,7 +45,7 @@ FRONT = {
 
 
 def add_arguments(parser):
-    language_models.add_arguments(parser, epochs=15, learning_rate=3e-3)
+    runs.add_arguments(parser, VARIANTS, epochs=15, learning_rate=3e-3)
 
 
 def run(args):

@@ -11,15 +11,6 @@ from tasks.translation import Translator
 SCORES = ("bleu", "chrf", "bleu_lowercase", "bleu_greedy")
 
 
-def add_arguments(parser, epochs, learning_rate):
-    """Adds what all of these recipes take."""
-    parser.add_argument("--epochs", type=int, default=epochs)
-    parser.add_argument("--learning-rate", type=float, default=learning_rate)
-    parser.add_argument(
-        "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
-    )
-
-
 def run(args, recipe, data, options, fit):
     """Trains all variants, and writes the best translator with its card.
 

@@ -21,6 +21,7 @@ from tasks.recipes import tagging
 from tasks.recipes.open_text import add_arguments as add_encoder_arguments
 from tasks.recipes.open_text import open_text_encoder, start_variant
 from tasks.recipes.runs import Runs, run_variants
+from tasks.recipes.runs import add_arguments as add_run_arguments
 from tasks.recipes.tagging import Variant
 
 NAME = "ner_lstm_crf.wnut17_en"
@@ -54,11 +55,7 @@ EXAMPLES = [
 def add_arguments(parser):
     add_encoder_arguments(parser)
     parser.add_argument("--tweet-epochs", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument(
-        "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
-    )
+    add_run_arguments(parser, VARIANTS, 6, 1e-3)
     parser.add_argument(
         "--development", action="store_true", help="score on the development set only"
     )

@@ -176,7 +176,7 @@ def test_variants_share_the_seeds_of_an_ablation(tmp_path):
         seen.append((variant.stage, seed))
         return {"f1": 0.5, "precision": 0.5, "recall": 0.5}
 
-    args = argparse.Namespace(seeds=[1, 2], ablation_seeds=[3])
+    args = argparse.Namespace(seeds=[1, 2], ablation_seeds=[3], variants=["one", "two"])
     recipe_runs.run_variants(recipe_runs.Runs(tmp_path), variants, args, train)
     assert seen == [("full", 1), ("full", 2), ("one", 3), ("two", 3)]
 
