@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -44,7 +45,7 @@ def _parser():
     )
     parser.add_argument("--version", action="version", version=zoo.__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_list, _card, _demo, _predict, _evaluate, _train, _fit):
+    for add in (_list, _card, _demo, _predict, _evaluate, _train, _fit, _tune):
         add(commands)
     return parser
 
@@ -262,3 +263,10 @@ def _check_output(folder):
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+def _tune(commands):
+    # The one word of this floor about the one above, which has the command's rest.
+    tuning = importlib.import_module("tuning.cli")
+    parser = _command(commands, "tune", tuning.run, tuning.DESCRIPTION)
+    tuning.add_arguments(parser)

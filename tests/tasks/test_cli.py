@@ -16,7 +16,7 @@ from zoo.cards import Card
 from zoo.errors import PresetError
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("list", "card", "demo", "predict", "evaluate", "train", "fit")
+COMMANDS = ("list", "card", "demo", "predict", "evaluate", "train", "fit", "tune")
 CARD = {
     "name": "ner_toy.tiny_en",
     "task": "ner",
