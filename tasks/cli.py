@@ -261,12 +261,12 @@ def _check_output(folder):
             raise ValueError(f"{folder} holds other files; give a new folder.")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
-
-
 def _tune(commands):
     # The one word of this floor about the one above, which has the command's rest.
     tuning = importlib.import_module("tuning.cli")
     parser = _command(commands, "tune", tuning.run, tuning.DESCRIPTION)
     tuning.add_arguments(parser)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

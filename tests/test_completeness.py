@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 TASKS = sorted(
     path.stem
     for path in (ROOT / "tasks").glob("*.py")
-    if re.search(r"\bTask\)", path.read_text("utf-8"))
+    if re.search(r"^class .*\bTask\):$", path.read_text("utf-8"), re.M)
 )
 MODELS = sorted(path.parent.name for path in PRESETS.glob("*/config.json"))
 

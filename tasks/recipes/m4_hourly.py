@@ -55,7 +55,6 @@ VARIANTS = {
 SCORES = ("owa", "smape", "mase", "wql", "coverage_80")
 FRONT = {
     "architecture": "ZoneoutLSTM over days, mixture of past days, quantiles",
-    "language": "",
     "data": ["M4 hourly"],
     "data_licence": "none given by the organisers: research use",
     "licence": "research use only",
