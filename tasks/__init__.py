@@ -6,6 +6,8 @@ Names are resolved on first use, so `import tasks` starts neither Keras nor Tens
 import importlib
 
 _HOME = {
+    "Caption": "tasks.captions",
+    "Captioner": "tasks.captioning",
     "Classification": "tasks.classifications",
     "Entities": "tasks.results",
     "Entity": "tasks.results",

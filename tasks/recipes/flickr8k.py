@@ -83,14 +83,10 @@ FRONT = {
 
 
 def add_arguments(parser):
-    parser.add_argument("--epochs", type=int, default=14)
+    recipe_runs.add_arguments(parser, VARIANTS, epochs=14, learning_rate=1e-3)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument(
         "--averaged", type=int, default=5, help="last epochs whose mean is tried"
-    )
-    parser.add_argument(
-        "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
     )
 
 

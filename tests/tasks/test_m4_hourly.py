@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import zoo
-from tasks.forecast import naive
 from tasks.data.series import SeriesSet
+from tasks.forecast import naive
 from tasks.metrics import forecasts as metrics
 from tasks.recipes import m4_hourly
 from tasks.recipes.m4_hourly import Data, owa_weights, read_data, scores_of

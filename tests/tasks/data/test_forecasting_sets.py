@@ -5,7 +5,6 @@ import gzip
 import numpy as np
 import pytest
 
-from tasks.forecast import naive
 from tasks.data import forecasting_sets
 from tasks.data.forecasting_sets import (
     ETT_SPLITS,
@@ -14,6 +13,7 @@ from tasks.data.forecasting_sets import (
     read_exchange_rate,
     read_m4_hourly,
 )
+from tasks.forecast import naive
 from tasks.metrics import forecasts
 
 ETT = "date,HUFL,OT\n2016-07-01 00:00:00,5.8,-1\n2016-07-01 01:00:00,6.0,2.5\n"

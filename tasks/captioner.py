@@ -1,0 +1,90 @@
+"""The network of a captioner: regions of a picture, a decoder that looks at them."""
+
+import keras
+from keras import layers, ops
+
+from tasks.attention_decoder import AttentionDecoder, coverage_loss
+from tasks.losses import token_losses
+from tasks.pictures import picture_net
+from tasks.translator import RowShare
+
+
+class CaptionerParts:
+    """The layers of a captioner, and the Keras models made of them.
+
+    Args:
+        vocabulary_size: Number of ids.
+        options: Dict of the options of `tasks.captioning.Captioner`.
+
+    Attributes:
+        net: The frozen `keras.Model` from pictures to regions.
+        model: From `pictures` `(batch, size, size, 3)`, 0 to 255, `target_ids` and
+            `target_mask` `(batch, time)` to `{"logits": (batch, time, vocabulary),
+            "attention": (batch, time, regions)}`: teacher forcing.
+        reading_model: The same from `regions` `(batch, regions, channels)` in place of
+            the pictures.
+        training_model: From the inputs of that and `targets` to each row's share of the
+            loss.
+    """
+
+    def __init__(self, vocabulary_size, options):
+        # === Layers ===
+        size = options["picture_size"]
+        self.net = picture_net(options["features"], size, options["feature_options"])
+        self.grid = self.net.output_shape[1:3]
+        self.flat = layers.Reshape((-1, self.net.output_shape[-1]), name="regions_flat")
+        self.projection = layers.Dense(
+            options["region_dim"], use_bias=False, name="region_projection"
+        )
+        # Nets differ in how large their numbers are.
+        self.norm = layers.LayerNormalization(name="region_norm")
+        self.dropout = layers.Dropout(options["dropout"], name="region_dropout")
+        self.decoder = AttentionDecoder(
+            vocabulary_size,
+            options["embedding_dim"],
+            options["layer"],
+            options["units"],
+            layer_options=options["layer_options"],
+            attention=options["attention"],
+            attention_units=options["attention_units"],
+            dropout=options["dropout"],
+            tied=options["tied"],
+            sampling=options["scheduled_sampling"] is not None,
+            name="decoder",
+        )
+        # === Functional models ===
+        read = {
+            "target_ids": keras.Input((None,), dtype="int32", name="target_ids"),
+            "target_mask": keras.Input((None,), dtype="bool", name="target_mask"),
+        }
+        count = self.grid[0] * self.grid[1]
+        regions = keras.Input((count, self.net.output_shape[-1]), name="regions")
+        given = {"regions": regions, **read}
+        logits, attention = self._written(regions, **read)
+        answers = {"logits": logits, "attention": attention}
+        self.reading_model = keras.Model(given, answers, name="captioner_reading")
+        pictures = keras.Input((size, size, 3), name="pictures")
+        found = self.reading_model({"regions": self.flat(self.net(pictures)), **read})
+        self.model = keras.Model(
+            {"pictures": pictures, **read}, found, name="captioner"
+        )
+        targets = keras.Input((None,), dtype="int32", name="targets")
+        mask = read["target_mask"]
+        losses = token_losses(logits, targets, mask, options["label_smoothing"])
+        share = RowShare(name="row_share")(losses, mask)
+        if options["coverage_loss"] and options["attention"] is not None:
+            seen = ops.ones_like(attention[:, 0], dtype="bool")
+            missing = coverage_loss(attention, mask, seen)
+            share = share + options["coverage_loss"] / count * missing
+        self.training_model = keras.Model(
+            {**given, "targets": targets}, share, name="captioner_training"
+        )
+
+    def _written(self, regions, target_ids, target_mask):
+        memory, summary, _ = self.encode(regions)
+        return self.decoder(target_ids, memory, summary, mask=target_mask)
+
+    def encode(self, regions):
+        """The memory `(batch, regions, region_dim)`, its mean, and no mask."""
+        memory = self.dropout(ops.relu(self.norm(self.projection(regions))))
+        return memory, ops.mean(memory, 1), None

@@ -1,0 +1,221 @@
+"""Scores of captions: BLEU-1 to BLEU-4, CIDEr-D, and METEOR where its program is.
+
+As in the evaluation of COCO captions, words are compared in lower case and without
+punctuation, a caption against all references of its picture at once.
+"""
+
+import importlib.util
+import math
+import os
+import shutil
+import subprocess
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from tasks.data.caption_words import caption_words
+
+ORDERS = 4
+SIGMA = 6.0  # of the penalty for a caption of another length
+
+
+def caption_scores(found, references, meteor=True):
+    """All scores of captions.
+
+    Args:
+        found: List of strings, a caption for each picture.
+        references: List of lists of strings.
+        meteor: Whether to give METEOR too, if Java and the file `meteor-1.5.jar` are
+            there: where the environment's `METEOR_JAR` says, or in `pycocoevalcap`.
+
+    Returns:
+        Dict of floats: `"bleu_1"` to `"bleu_4"`, from 0 to 100; `"cider_d"`, a hundred
+        times CIDEr-D, as it is usually given (it can be 1000); and perhaps `"meteor"`,
+        from 0 to 100.
+
+    Raises:
+        ValueError: If there are none, their numbers differ, or a picture has no
+            reference.
+    """
+    if not found or len(found) != len(references):
+        raise ValueError(
+            "Expected references for each caption, and at least one caption. Received: "
+            f"{len(found)} captions and references of {len(references)}"
+        )
+    found = [caption_words(text) for text in found]
+    references = [[caption_words(text) for text in own] for own in references]
+    for number, own in enumerate(references):
+        if not own:
+            raise ValueError(f"Picture {number} has no reference.")
+    scores = {
+        f"bleu_{order}": score
+        for order, score in enumerate(bleu(found, references), start=1)
+    }
+    scores["cider_d"] = cider_d(found, references)
+    jar = meteor_jar() if meteor else None
+    if jar is not None:
+        scores["meteor"] = meteor_score(found, references, jar)
+    return scores
+
+
+def ngrams(words, order):
+    """Counts of the sequences of `order` words, as tuples."""
+    starts = range(len(words) - order + 1)
+    return Counter(tuple(words[i : i + order]) for i in starts)
+
+
+def bleu(found, references):
+    """BLEU-1 to BLEU-4 of a corpus, without smoothing, from 0 to 100.
+
+    The length of the reference is that which is closest, the shorter one of two.
+
+    Args:
+        found: List of lists of words.
+        references: List of lists of lists of words.
+
+    Returns:
+        List of four floats.
+
+    Reference:
+        - Papineni et al., [BLEU](https://aclanthology.org/P02-1040/), 2002
+    """
+    right, total = np.zeros(ORDERS), np.zeros(ORDERS)
+    length, wanted = 0, 0
+    for words, own in zip(found, references, strict=True):
+        length += len(words)
+        closest = (len(r) for r in own)
+        wanted += min(closest, key=lambda size: (abs(size - len(words)), size))
+        for order in range(1, ORDERS + 1):
+            counts = ngrams(words, order)
+            most = Counter()
+            for reference in own:
+                most |= ngrams(reference, order)
+            right[order - 1] += sum((counts & most).values())
+            total[order - 1] += sum(counts.values())
+    brevity = min(0.0, 1.0 - wanted / length) if length else -math.inf
+    scores, logs = [], 0.0
+    for order in range(ORDERS):
+        if not right[order]:
+            return scores + [0.0] * (ORDERS - order)
+        logs += math.log(right[order] / total[order])
+        scores.append(100 * math.exp(logs / (order + 1) + brevity))
+    return scores
+
+
+def cider_d(found, references):
+    r"""CIDEr-D of a corpus, times a hundred.
+
+    The vectors $g_n$ of a caption have the counts of its n-grams times $\log(N / df)$,
+    where $df$ counts the pictures whose references have it, of $N$. With lengths $l$
+
+    $$
+    \mathrm{CIDErD}(c, r) = \frac{10}{4} \sum_{n=1}^4
+    e^{-(l_c - l_r)^2 / 2 \sigma^2}
+    \frac{\min(g_n(c), g_n(r)) \cdot g_n(r)}{|g_n(c)| |g_n(r)|}
+    $$
+
+    is averaged over references and pictures. Of a single picture it is 0.
+
+    Args:
+        found: List of lists of words.
+        references: List of lists of lists of words.
+
+    Reference:
+        - Vedantam, Zitnick and Parikh, [CIDEr](https://arxiv.org/abs/1411.5726), 2015
+    """
+    frequency = Counter()
+    for own in references:
+        frequency.update({gram for words in own for gram in _all_ngrams(words)})
+    everything = math.log(len(references))
+
+    def vectors(words):
+        weighed = [{} for _ in range(ORDERS)]
+        for gram, count in _all_ngrams(words).items():
+            rarity = everything - math.log(max(1, frequency[gram]))
+            weighed[len(gram) - 1][gram] = count * rarity
+        return weighed
+
+    scores = []
+    for words, own in zip(found, references, strict=True):
+        mine = vectors(words)
+        each = [
+            _similarity(mine, vectors(other)) * _penalty(len(words), len(other))
+            for other in own
+        ]
+        scores.append(float(np.mean(each)))
+    return 100 * 10 * float(np.mean(scores))
+
+
+def _all_ngrams(words):
+    counts = Counter()
+    for order in range(1, ORDERS + 1):
+        counts.update(ngrams(words, order))
+    return counts
+
+
+def _similarity(mine, other):
+    """Mean over orders of the clipped cosine."""
+    total = 0.0
+    for a, b in zip(mine, other, strict=True):
+        norms = _norm(a) * _norm(b)
+        if norms:
+            shared = sum(min(x, b.get(g, 0.0)) * b.get(g, 0.0) for g, x in a.items())
+            total += shared / norms
+    return total / ORDERS
+
+
+def _norm(vector):
+    return math.sqrt(sum(x * x for x in vector.values()))
+
+
+def _penalty(length, other):
+    return math.exp(-((length - other) ** 2) / (2 * SIGMA**2))
+
+
+def meteor_jar():
+    """Path of METEOR's Java program, or `None` if it cannot be run."""
+    if shutil.which("java") is None:
+        return None
+    places = [os.environ.get("METEOR_JAR")]
+    package = importlib.util.find_spec("pycocoevalcap")
+    if package is not None:
+        for folder in package.submodule_search_locations:
+            places.append(Path(folder) / "meteor" / "meteor-1.5.jar")
+    return next((Path(p) for p in places if p and Path(p).is_file()), None)
+
+
+def meteor_score(found, references, jar):
+    """METEOR 1.5 of a corpus of English captions, from 0 to 100.
+
+    Args:
+        found: List of lists of words.
+        references: List of lists of lists of words.
+        jar: Path of `meteor-1.5.jar`.
+
+    Raises:
+        RuntimeError: If the program fails.
+
+    Reference:
+        - Denkowski and Lavie, [Meteor universal](
+          https://aclanthology.org/W14-3348/), 2014
+    """
+    count = max(map(len, references))
+    # The best reference counts, so one that comes twice changes nothing.
+    filled = [own + [own[-1]] * (count - len(own)) for own in references]
+    with tempfile.TemporaryDirectory() as folder:
+        hypotheses, truths = Path(folder) / "found.txt", Path(folder) / "true.txt"
+        hypotheses.write_text("".join(" ".join(words) + "\n" for words in found))
+        lines = (" ".join(words) + "\n" for own in filled for words in own)
+        truths.write_text("".join(lines))
+        command = ["java", "-Xmx2G", "-jar", str(jar), hypotheses, truths]
+        ran = subprocess.run(
+            [*command, "-l", "en", "-norm", "-r", str(count)],
+            capture_output=True,
+            text=True,
+        )
+    final = [line for line in ran.stdout.splitlines() if "Final score:" in line]
+    if ran.returncode or not final:
+        raise RuntimeError(f"METEOR failed: {(ran.stderr or ran.stdout)[-300:]}")
+    return 100 * float(final[0].partition(":")[2])

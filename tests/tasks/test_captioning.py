@@ -1,0 +1,355 @@
+"""The captioner: what all tasks promise, and what it alone does."""
+
+import base64
+import io
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from tasks.captioning import Captioner
+from tasks.data.captions import CaptionBatches, captions_from
+from tasks.decoding.beam import BeamSearch
+from tasks.pictures import convert
+from tasks.pictures.published import load_net
+from tests.task_contract import TaskContract, assert_same_weights
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)
+
+# Walls of one colour, or of two that meet anywhere.
+COLOURS = {
+    "red": (225, 30, 30),
+    "green": (20, 190, 40),
+    "blue": (30, 40, 230),
+    "yellow": (235, 225, 30),
+}
+TINY = dict(
+    picture_size=32,
+    feature_options={"blocks": 2, "width": 0.5, "head": False},
+    layer="gru",
+    units=32,
+    embedding_dim=16,
+    region_dim=32,
+    attention_units=16,
+    dropout=0.05,
+    max_words=8,
+)
+TRAINING = dict(epochs=16, batch_size=16, learning_rate=0.02, mirror=False, verbose=0)
+
+
+def wall(one, other, random):
+    """A picture of a wall, with some noise; and its captions."""
+    size = random.integers(24, 48, 2)
+    pixels = np.empty((*size, 3))
+    pixels[:] = COLOURS[one]
+    pixels[:, size[1] * 4 // 9 :] = COLOURS[other]
+    pixels += random.normal(0, 6, pixels.shape)
+    pixels = np.clip(pixels, 0, 255).astype("uint8")
+    names = sorted({one, other})
+    return pixels, [f"a {' and '.join(names)} wall", f"{' and '.join(names)}"]
+
+
+def examples(folder, count, seed):
+    """Pictures in files, as `fit` takes them."""
+    random, found = np.random.default_rng(seed), []
+    folder.mkdir()
+    pairs = [(a, b) for a in COLOURS for b in COLOURS if a <= b]
+    for number in range(count):
+        pixels, captions = wall(*pairs[number % len(pairs)], random)
+        path = folder / f"{number:03d}.png"
+        Image.fromarray(pixels).save(path)
+        found.append((str(path), captions))
+    return found
+
+
+def make(data, seed=1, **options):
+    keras.utils.set_random_seed(seed)
+    return Captioner.for_data(data, picture_weights="random", **{**TINY, **options})
+
+
+@pytest.fixture(scope="module")
+def train(tmp_path_factory):
+    return examples(tmp_path_factory.mktemp("data") / "train", 80, 1)
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory):
+    return examples(tmp_path_factory.mktemp("data") / "held", 20, 2)
+
+
+@pytest.fixture(scope="module")
+def trained(train):
+    task = make(train)
+    task.fit(train, **TRAINING)
+    return task
+
+
+@pytest.fixture(scope="module")
+def one_epoch(train, tmp_path_factory):
+    start = make(train).save(tmp_path_factory.mktemp("start") / "task")
+    task = zoo.load(start)
+    task.fit(train, **{**TRAINING, "epochs": 1})
+    return start, task
+
+
+class TestCaptioner(TaskContract):
+    variant = True
+    score, enough, watched = "bleu_4", 80.0, "bleu_4"
+    training = TRAINING
+    trained_form = "a dataset"
+    tolerance = 1e-3
+
+    @pytest.fixture(autouse=True)
+    def _files(self, train, held):
+        self.train, self.held = train, held
+
+    def make(self, **options):
+        return make(self.train, **options)
+
+    def data(self):
+        return self.train
+
+    def held_out(self):
+        return self.held
+
+    def data_forms(self, folder):
+        import tensorflow as tf
+
+        rows = [(path, text) for path, texts in self.train for text in texts]
+        lines = [f"{path},{text}\n" for path, text in rows]
+        (folder / "captions.csv").write_text("image,caption\n" + "".join(lines))
+        (folder / "one.tsv").write_text("".join(f"{p}\t{t}\n" for p, t in rows))
+        paths, texts = zip(*self.train, strict=True)
+        return {
+            "a folder with a table": folder,
+            "a table with tabs": folder / "one.tsv",
+            "single captions": rows,
+            "a tuple": tuple(self.train),
+            "a dataset": tf.data.Dataset.from_tensor_slices((list(paths), list(texts))),
+        }
+
+    def inputs(self):
+        return [path for path, _ in self.held[:7]]
+
+    def prepared(self, task):
+        arrays = task.reader.arrays(self.inputs()[:3]).astype("float32")
+        ids = np.array([[0, 3, 4], [0, 5, 6], [0, 3, 0]], "int32")
+        return {"pictures": arrays, "target_ids": ids, "target_mask": ids >= 0}
+
+    def test_lengths_do_not_pile_up_traces(self, trained):
+        """Any number of pictures, of any size, is answered in one of two shapes."""
+        for count in range(1, 6):
+            trained.predict(self.inputs()[:count], batch_size=4)
+            trained.predict([np.zeros((count, 9, 3))] * count, batch_size=4)
+        if hasattr(
+            trained.parts.net.predict_function, "experimental_get_tracing_count"
+        ):
+            net = trained.parts.net.predict_function
+            assert net.experimental_get_tracing_count() <= 3
+        (search,) = trained._run._compiled.values()
+        assert search.experimental_get_tracing_count() <= 4
+
+    def test_a_new_head_stands_on_the_old_encoder(self, trained, tmp_path):
+        """A captioner has no head: other options of training keep all weights."""
+        task = zoo.load(trained.save(tmp_path / "saved"), dropout=0.4)
+        assert_same_weights(task, trained)
+        assert task.options["dropout"] == 0.4
+
+
+def test_it_tells_what_is_in_the_picture(trained):
+    random = np.random.default_rng(5)
+    for one, other in (("red", "red"), ("blue", "yellow"), ("green", "red")):
+        pixels, captions = wall(one, other, random)
+        assert trained.predict(pixels).text in captions
+
+
+def test_attention_is_over_regions_of_the_picture(trained, held):
+    found = trained.predict(held[0][0])
+    assert found.attention.shape == (len(found.words), *trained.parts.grid)
+    np.testing.assert_allclose(found.attention.sum((1, 2)), 1, atol=1e-4)
+
+
+def test_every_form_of_a_picture_is_answered_alike(trained, held):
+    path = held[0][0]
+    raw = Path(path).read_bytes()
+    image = Image.open(io.BytesIO(raw))
+    text = f"data:image/png;base64,{base64.b64encode(raw).decode()}"
+    forms = [path, raw, text, image, np.asarray(image), np.asarray(image) / 255]
+    results = trained.predict(forms)
+    assert {result.text for result in results} == {trained.predict(path).text}
+    assert len({round(result.log_probability, 3) for result in results}) == 1
+
+
+def test_a_folder_is_read_by_name(trained, held, tmp_path):
+    for name in ("b.png", "a.PNG", "notes.txt"):
+        shutil.copy(held[0][0], tmp_path / name)
+    found = trained.predict(tmp_path)
+    assert [str(r.picture) for r in found] == [
+        str(tmp_path / "a.PNG"),
+        str(tmp_path / "b.png"),
+    ]
+
+
+def test_what_was_done_before_a_broken_picture_is_kept(trained, held, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(Path(held[0][0]).read_bytes()[:200])
+    pictures = [path for path, _ in held[:5]]
+    given = [*pictures, broken, pictures[0]]
+    with pytest.raises(ValueError, match=r"broken\.png cannot be read") as caught:
+        trained.predict(given, batch_size=2, output=tmp_path / "out.tsv")
+    wanted = [r.text for r in trained.predict(pictures)]
+    assert [r.text for r in caught.value.results] == wanted
+    lines = (tmp_path / "out.tsv").read_text().splitlines()
+    assert lines == [f"{p}\t{t}" for p, t in zip(pictures, wanted, strict=True)]
+
+
+def test_a_missing_picture_is_named(trained, tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere.png"):
+        trained.predict(tmp_path / "nowhere.png")
+
+
+def test_pictures_of_any_size_are_answered(trained):
+    for shape in ((1, 1, 3), (1, 400, 3), (300, 2), (5, 5, 4)):
+        assert trained.predict(np.zeros(shape, "uint8")).text
+
+
+def test_candidates_are_ranked_and_scored_by_the_model(trained, held):
+    found = trained.predict(held[3][0], beam_width=4)
+    scores = [c.score for c in found.candidates]
+    assert len(scores) == 4 and scores == sorted(scores, reverse=True)
+    assert found.candidates[0].text == found.text
+    for candidate in found.candidates[:2]:
+        (example,) = captions_from([(held[3][0], candidate.text)])
+        regions = trained.reader.read([example.picture])
+        tokens = len(candidate.words) + 1
+        loss = trained._loss([example], regions) * tokens
+        assert candidate.log_probability == pytest.approx(-loss, abs=0.02)
+        wanted = BeamSearch(4).score(candidate.log_probability, tokens)
+        assert candidate.score == pytest.approx(float(wanted), rel=1e-4)
+
+
+def test_the_loss_is_that_of_training_without_its_penalties(trained, held):
+    found = captions_from(held)
+    regions = trained.reader.read([example.picture for example in found])
+    batches = CaptionBatches([regions], trained._encoded(found), 64)
+    assert len(batches) == 1
+    rows = np.asarray(trained.training_model.predict_on_batch(batches[0][0]))
+    mean = float(np.sum(rows)) / len(rows)
+    assert trained._loss(found, regions) == pytest.approx(mean, rel=1e-4)
+
+
+def test_the_net_is_not_trained(one_epoch):
+    start, task = one_epoch
+    before = zoo.load(start)
+    for a, b in zip(
+        before.parts.net.get_weights(), task.parts.net.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    assert not task.parts.net.trainable_weights
+
+
+def test_cached_regions_train_as_fresh_ones(one_epoch, train, tmp_path):
+    start, wanted = one_epoch
+    for _ in range(2):  # the second time from the cache
+        task = zoo.load(start)
+        task.fit(train, cache_dir=tmp_path, **{**TRAINING, "epochs": 1})
+        assert_same_weights(task, wanted)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"attention": None},
+        {"attention": "luong", "tied": False, "label_smoothing": 0.1},
+        {"layer": "zoneout_lstm", "layer_options": {"zoneout_c": 0.2}},
+        {"coverage_loss": 1.0},
+        {"scheduled_sampling": "linear"},
+    ],
+    ids=str,
+)
+def test_any_parts_learn(options, train, held):
+    task = make(train, **options)
+    before = task.evaluate(held)["loss"]
+    task.fit(train, **{**TRAINING, "epochs": 6, "mirror": True})
+    assert task.evaluate(held)["loss"] < 0.6 * before
+
+
+def test_the_penalty_asks_to_look_everywhere(train):
+    """It is the mean over regions of (1 - summed attention)^2."""
+    plain, task = make(train), make(train, coverage_loss=3.0)
+    regions = task.reader.read([train[0][0]])
+    inputs, _ = CaptionBatches([regions], [[np.array([3, 4, 2])]], 1)[0]
+    read = {k: v for k, v in inputs.items() if k != "targets"}
+    answers = task.parts.reading_model.predict_on_batch(read)
+    missing = (1 - np.asarray(answers["attention"])[0, :3].sum(0)) ** 2
+    losses = [t.training_model.predict_on_batch(inputs)[0] for t in (plain, task)]
+    assert losses[1] - losses[0] == pytest.approx(3 * missing.mean(), rel=1e-3)
+
+
+def test_examples_are_saved_with_their_answers(trained, held, tmp_path):
+    text = base64.b64encode(Path(held[0][0]).read_bytes()).decode()
+    picture = f"data:image/png;base64,{text}"
+    task = zoo.load(trained.save(tmp_path / "one"))
+    task.show_examples([picture])
+    folder = task.save(tmp_path / "two")
+    (example,) = json.loads((folder / "examples.json").read_text())
+    assert example["picture"] == picture
+    assert zoo.load(folder).predict(picture).text == example["text"]
+
+
+def test_a_net_can_be_taken_from_another_captioner(trained, train, tmp_path):
+    folder = trained.save(tmp_path / "saved")
+    task = Captioner.for_data(train, picture_weights=folder, **TINY)
+    wanted = trained.parts.net.get_weights()
+    for a, b in zip(task.parts.net.get_weights(), wanted, strict=True):
+        np.testing.assert_array_equal(a, b)
+    other = {**TINY, "feature_options": {"blocks": 1}}
+    with pytest.raises(ValueError, match="feature_options"):
+        Captioner.for_data(train, picture_weights=folder, **other)
+
+
+def test_a_net_can_be_read_from_a_converted_file(trained, train, tmp_path):
+    trained.parts.net.save_weights(tmp_path / "net.weights.h5")
+    task = make(train, seed=9)
+    load_net(task.parts.net, task.options, tmp_path / "net.weights.h5")
+    for a, b in zip(
+        convert.convolutions(task.parts.net),
+        convert.convolutions(trained.parts.net),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a.get_weights()[0], b.get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"unist": 3}, "unist.*units"),
+        ({"scheduled_sampling": "often"}, "scheduled_sampling"),
+        ({"features": "mobilnet"}, "mobilnet.*mobilenet_v2"),
+        ({"picture_size": 0}, "picture_size"),
+        ({"attention": "soft"}, "attention"),
+    ],
+)
+def test_wrong_options_are_refused(options, words, train):
+    with pytest.raises(ValueError, match=words):
+        make(train, **options)
+
+
+def test_other_wrong_arguments_are_refused(trained, train):
+    with pytest.raises(ValueError, match="monitor.*bleu_4"):
+        trained.fit(train, monitor="blue_4")
+    with pytest.raises(ValueError, match='"imagenet" are weights of'):
+        Captioner.for_data(train, picture_weights="imagenet", **TINY)
+    with pytest.raises(ValueError, match="no examples"):
+        trained.evaluate([])
+    with pytest.raises(ValueError, match=r"no words.*'\.\.\.'"):
+        trained.fit([(train[0][0], "...")])
