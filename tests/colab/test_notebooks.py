@@ -118,7 +118,7 @@ def test_imports_are_public(notebook):
 def test_nothing_private_is_used(notebook):
     for node in ast.walk(syntax(notebook)):
         if isinstance(node, ast.Attribute):
-            assert not node.attr.startswith("_"), node.attr
+            assert not re.match("_(?!_)", node.attr), node.attr
 
 
 @pytest.mark.parametrize(
@@ -190,6 +190,23 @@ def test_tpu_notebook_says_what_was_not_run():
     (other,) = (c for c in cells if "TPUStrategy(" in execute.text_of(c))
     assert other["cell_type"] == "markdown"
     assert "We have not run this" in execute.text_of(other)
+
+
+def stream(name, text):
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def test_logs_of_libraries_are_left_out():
+    logs = "I0000 00:00:1795 cudart_stub.cc:31] no cuda\n"
+    assert execute.without_chatter([stream("stderr", logs)]) == []
+    kept = execute.without_chatter([stream("stderr", logs + "UserWarning: mind\n")])
+    assert "".join(kept[0]["text"]) == "UserWarning: mind\n"
+
+
+def test_pieces_of_a_stream_are_joined():
+    pieces = [stream("stdout", "a\n"), stream("stdout", "b\n"), stream("stderr", "c")]
+    found = execute.without_chatter(pieces)
+    assert ["".join(output["text"]) for output in found] == ["a\nb\n", "c"]
 
 
 @pytest.mark.slow
