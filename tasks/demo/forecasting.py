@@ -12,14 +12,15 @@ HORIZON = 48
 def show(output):
     """Writes `forecast.png`."""
     forecaster = load(MODEL)
-    heading(f"{SERIES.name}: oil temperature of a transformer, two days ahead")
-    temperatures = np.genfromtxt(SERIES, delimiter=",", names=True)["OT"]
-    forecast = forecaster.predict(temperatures, horizon=HORIZON)
+    heading(f"{SERIES.name}: loads and oil temperature of a transformer")
+    table = np.genfromtxt(SERIES, delimiter=",", names=True)
+    series = [table[name] for name in table.dtype.names[1:]]
+    forecast = forecaster.predict(series, horizon=HORIZON)
     print(forecast)
     picture(
         output / "forecast.png",
         forecast.plot,
-        "oil temperature with intervals of 80 %, and the last day repeated",
+        "a load with intervals of 80 %, and the last day repeated",
     )
     heading("Backtest: ten times from the past, against what came")
-    print(forecaster.backtest(temperatures, windows=10, refit="never"))
+    print(forecaster.backtest(series, windows=10, refit="never"))
