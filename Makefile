@@ -10,8 +10,8 @@ USER := $(VENV)/.user-$(CONTENT)
 DEV := $(VENV)/.dev-$(CONTENT)
 BENCH := $(VENV)/.bench-$(CONTENT)
 FAST := -m "not slow"
-# One process for each core; a test class stays in one, with what it has made.
-PYTEST = $(RUN) -m pytest -n auto --dist loadscope
+# One process for each core; a file stays in one, with the models it has trained.
+PYTEST = $(RUN) -m pytest -n auto --dist loadfile
 # Without a cache on disk JAX would compile the same loop anew at every eager call.
 JAX_CACHE := JAX_COMPILATION_CACHE_DIR=$(VENV)/.jax-cache \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \

@@ -255,6 +255,7 @@ def test_the_net_is_not_trained(one_epoch):
     assert not task.parts.net.trainable_weights
 
 
+@pytest.mark.slow
 def test_cached_regions_train_as_fresh_ones(one_epoch, train, tmp_path):
     start, wanted = one_epoch
     for _ in range(2):  # the second time from the cache

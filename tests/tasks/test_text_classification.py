@@ -178,6 +178,7 @@ def test_rare_labels_weigh_more_when_balanced():
     np.testing.assert_allclose(model._weights({"good": 5}, truth), [1, 5])
 
 
+@pytest.mark.slow
 def test_class_weights_move_the_answers():
     data = [("film", "good"), ("film", "bad")] * 16
     said = []

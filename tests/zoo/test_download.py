@@ -453,6 +453,7 @@ def start(make_preset, published, server, tmp_path):
 
 
 class TestProcesses:
+    @pytest.mark.slow
     def test_eight_at_once_share_one_download(self, start, server, published):
         server.modes[:] = ["slow"] * 6
         processes = [start() for _ in range(8)]
