@@ -129,6 +129,8 @@ class TaskContract:
         "test_exported_model",
         "test_the_seed_decides",
         "test_lengths_do_not_pile_up",
+        "test_the_form_of_data",
+        "test_history_has",
     )
     score, enough, watched = None, 0.9, None
     tolerance = TOLERANCE
