@@ -1,6 +1,7 @@
 """Recipes of language models and classifiers, run on toys; and their baseline."""
 
 import argparse
+import gzip
 import math
 from collections import Counter
 
@@ -8,9 +9,17 @@ import numpy as np
 import pytest
 
 import zoo
-from tasks.recipes import sst2, tiny_shakespeare
+from tasks.recipes import (
+    film_reviews,
+    imdb,
+    multi30k,
+    sst2,
+    tatoeba,
+    tiny_shakespeare,
+)
 from tasks.recipes.ngrams import ngram_scores
 from tasks.recipes.text_classifiers import frequent_label_baseline
+from tasks.translation import Translator
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
@@ -69,9 +78,53 @@ def test_each_variant_of_a_recipe_can_be_built():
         options = {**tiny_shakespeare.OPTIONS, **variant, "units": 4}
         LanguageModel.for_text("abc", **options)
     data = [("good film", "negative"), ("bad film", "positive")]
-    for variant in sst2.VARIANTS.values():
-        options = {**sst2.OPTIONS, **variant.options, "units": 4}
-        TextClassifier.for_data(data, **options)
+    for recipe in (sst2, imdb):
+        for variant in recipe.VARIANTS.values():
+            options = {**recipe.OPTIONS, **variant.options, "units": 4}
+            TextClassifier.for_data(data, **options)
+
+
+@pytest.mark.parametrize("recipe", [multi30k, tatoeba], ids=lambda r: r.NAME)
+def test_each_variant_of_a_translator_can_be_built(recipe):
+    pairs = [("a dog runs", "ein Hund rennt"), ("a cat sits", "eine Katze sitzt")]
+    for variant in recipe.VARIANTS.values():
+        options = {**recipe.OPTIONS, **variant, "units": 4, "vocabulary_size": 40}
+        Translator.for_data(pairs, **options)
+
+
+def test_no_english_sentence_is_in_two_parts():
+    pairs = [(f"sentence {i // 2}", f"Satz {i}") for i in range(12_000)]
+    parts = tatoeba.split(pairs)
+    sources = {name: {source for source, _ in part} for name, part in parts.items()}
+    assert len(parts["test"]) == len(parts["dev"]) == tatoeba.HELD_OUT
+    assert len(parts["train"]) == 2 * len(sources["train"]) == 4000
+    assert (
+        not sources["train"] & sources["dev"] and not sources["dev"] & sources["test"]
+    )
+    assert not sources["train"] & sources["test"]
+    assert (
+        tatoeba.split(pairs[::-1])["test"] != []
+        and {source for source, _ in tatoeba.split(pairs[::-1])["test"]}
+        == sources["test"]
+    )
+
+
+def test_passages_keep_every_word_and_the_label():
+    tokens = "One . Two three ! Four".split()
+    found = film_reviews.passages([(tokens, "positive")], most=3)
+    assert [t for part, _ in found for t in part] == tokens
+    assert {label for _, label in found} == {"positive"} and len(found) > 1
+    assert all(len(part) <= 3 for part, _ in found)
+
+
+def test_reviews_are_read_with_their_labels(tmp_path):
+    path = tmp_path / "train.tsv.gz"
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.write("neg\t0_3\tBad.<br /><br />Really\npos\t1_9\tGood\tfilm\n")
+    assert film_reviews.read_reviews(path) == [
+        (["Bad", ".", "Really"], "negative"),
+        (["Good", "film"], "positive"),
+    ]
 
 
 def test_unigrams_are_counted_by_hand():
