@@ -17,6 +17,7 @@ from tasks.data.vocabulary import RESERVED
 from tasks.decoding.attention_search import AttentionSearch
 from tasks.decoding.beam import BeamSearch
 from tasks.exports import export_model
+from tasks.metrics.likelihood import mean_loss
 from tasks.metrics.translation import translation_scores
 from tasks.string_export import export_strings
 from tasks.task import Task
@@ -266,18 +267,7 @@ class Translator(Task):
     def loss(self, data, batch_size=32):
         """Negative log-likelihood of the targets, in nats per piece."""
         batches = PairBatches(*self._encoded(pairs_from(data)), batch_size)
-        total, count = 0.0, 0
-        for number in range(len(batches)):
-            inputs, _ = batches[number]
-            targets = inputs.pop("targets")
-            logits = self.model.predict_on_batch(inputs)["logits"].astype("float64")
-            mask = inputs["target_mask"]
-            logits, right = logits[mask], targets[mask]
-            most = logits.max(1)
-            sums = np.log(np.exp(logits - most[:, None]).sum(1)) + most
-            total += float(np.sum(sums - logits[np.arange(len(right)), right]))
-            count += len(right)
-        return total / max(count, 1)
+        return mean_loss(self.model, batches)
 
     def _encoded(self, pairs):
         """Ids of both sides; targets have their end."""

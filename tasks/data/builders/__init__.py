@@ -7,9 +7,10 @@
 
     tfds.load("ett", split="train")
 
-An example is one series: its `"id"`, and its `"values"` `(time, channels)`. Addresses
-name a commit, and `checksums.tsv` holds the size and sha256 of every file: what has
-changed is refused.
+An example is one series: its `"id"`, and its `"values"` `(time, channels)`; a pair of
+sentences, `"en"` and `"de"`; or an `"image"` with its `"captions"`. Addresses name a
+commit, and `checksums.tsv` holds the size and sha256 of every file: what has changed is
+refused.
 """
 
 try:
@@ -22,6 +23,9 @@ except ImportError as error:
 
 from tasks.data.builders.ett import Ett
 from tasks.data.builders.exchange_rate import ExchangeRate
+from tasks.data.builders.flickr8k import Flickr8k
 from tasks.data.builders.m4_hourly import M4Hourly
+from tasks.data.builders.multi30k import Multi30k
+from tasks.data.builders.tatoeba import Tatoeba
 
-__all__ = ["Ett", "ExchangeRate", "M4Hourly"]
+__all__ = ["Ett", "ExchangeRate", "Flickr8k", "M4Hourly", "Multi30k", "Tatoeba"]
