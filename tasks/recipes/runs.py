@@ -106,6 +106,63 @@ def run_variants(runs, variants, args, train):
             runs.run(name, seed, functools.partial(train, variant))
 
 
+def fit(task, args, data, folder, seed, **more):
+    """Trains a task as all recipes do; returns Keras' history.
+
+    Args:
+        task: The task.
+        args: Parsed arguments, with `epochs` and `learning_rate`.
+        data: Dict with `"train"` and `"dev"`.
+        folder: Where the run keeps its state.
+        seed: Seed of the run.
+        **more: Further arguments of the task's `fit`.
+    """
+    return task.fit(
+        data["train"],
+        data["dev"],
+        epochs=args.epochs,
+        learning_rate=args.learning_rate,
+        seed=seed,
+        verbose=2,
+        checkpoint_dir=folder / "state",
+        **more,
+    )
+
+
+def run_recipe(args, recipe, data, train, *, best, key, baseline, **shown_as):
+    """Trains all variants, and publishes the task that is best on development data.
+
+    Args:
+        args: Parsed arguments.
+        recipe: The recipe's module, with `NAME`, `VARIANTS`, `FRONT` and `EXAMPLES`;
+            the card's text lies beside it.
+        data: Dict with `"test"`.
+        train: Function `(variant, folder, seed)` that saves a task as `preset` in the
+            folder, and returns its scores.
+        best: `min` or `max`.
+        key: Name of the score of development data to choose a seed by.
+        baseline: Function from the task to the dict of scores of something naive.
+        **shown_as: `score`, `scores` and `percent` of `publish`.
+    """
+    output = Path(args.output)
+    runs = Runs(output / "runs")
+    run_variants(runs, recipe.VARIANTS, args, train)
+    seed = best(args.seeds, key=lambda s: runs.results[f"full/{s}"][key])
+    task = zoo.load(runs.folder / "full" / str(seed) / "preset")
+    task.show_examples(recipe.EXAMPLES)
+    publish(
+        recipe.NAME,
+        output,
+        runs,
+        task,
+        lambda task: task.evaluate(data["test"]),
+        front=recipe.FRONT,
+        body=Path(recipe.__file__).with_suffix(".md"),
+        baseline=baseline(task),
+        **shown_as,
+    )
+
+
 def _std(values):
     return statistics.stdev(values) if len(values) > 1 else 0.0
 

@@ -2,9 +2,7 @@
 
 import functools
 from collections import Counter
-from pathlib import Path
 
-import zoo
 from tasks.metrics.classification import classification_scores
 from tasks.recipes import runs as recipe_runs
 
@@ -19,23 +17,16 @@ def run(args, recipe, data, fit):
         data: Dict of lists of `(text, label)`: `"train"`, `"dev"` and `"test"`.
         fit: Dict of further arguments of `TextClassifier.fit`.
     """
-    output = Path(args.output)
-    runs = recipe_runs.Runs(output / "runs")
     train = functools.partial(train_one, args, recipe, data, fit)
-    recipe_runs.run_variants(runs, recipe.VARIANTS, args, train)
-    found = runs.results
-    seed = max(args.seeds, key=lambda s: found[f"full/{s}"]["development_accuracy"])
-    classifier = zoo.load(runs.folder / "full" / str(seed) / "preset")
-    classifier.show_examples(recipe.EXAMPLES)
-    recipe_runs.publish(
-        recipe.NAME,
-        output,
-        runs,
-        classifier,
-        lambda task: task.evaluate(data["test"]),
-        front=recipe.FRONT,
-        body=Path(recipe.__file__).with_suffix(".md"),
-        baseline=frequent_label_baseline(data["train"], data["test"], recipe.LABELS),
+    naive = frequent_label_baseline(data["train"], data["test"], recipe.LABELS)
+    recipe_runs.run_recipe(
+        args,
+        recipe,
+        data,
+        train,
+        best=max,
+        key="development_accuracy",
+        baseline=lambda _: naive,
         score="accuracy",
         scores=("accuracy", "f1", "calibration_error"),
         percent=True,
@@ -45,16 +36,7 @@ def run(args, recipe, data, fit):
 def train_one(args, recipe, data, fit, variant, folder, seed):
     """Trains one variant with one seed; saves it, and returns its test scores."""
     classifier = recipe.start(args, variant, data)
-    history = classifier.fit(
-        data["train"],
-        data["dev"],
-        epochs=args.epochs,
-        learning_rate=args.learning_rate,
-        seed=seed,
-        verbose=2,
-        checkpoint_dir=folder / "state",
-        **fit,
-    )
+    history = recipe_runs.fit(classifier, args, data, folder, seed, **fit)
     classifier.calibrate(data["dev"])
     classifier.save(folder / "preset")
     best = max(history.history["val_accuracy"])

@@ -1,9 +1,7 @@
 """What the recipes of translators share: training, scores, the card."""
 
 import functools
-from pathlib import Path
 
-import zoo
 from tasks.metrics.translation import translation_scores
 from tasks.recipes import runs as recipe_runs
 from tasks.translation import Translator
@@ -22,23 +20,15 @@ def run(args, recipe, data, options, fit):
         options: Dict of options of `Translator.for_data`.
         fit: Dict of further arguments of `Translator.fit`.
     """
-    output = Path(args.output)
-    runs = recipe_runs.Runs(output / "runs")
     train = functools.partial(train_one, args, data, options, fit)
-    recipe_runs.run_variants(runs, recipe.VARIANTS, args, train)
-    found = runs.results
-    seed = min(args.seeds, key=lambda s: found[f"full/{s}"]["development_loss"])
-    translator = zoo.load(runs.folder / "full" / str(seed) / "preset")
-    translator.show_examples(recipe.EXAMPLES)
-    recipe_runs.publish(
-        recipe.NAME,
-        output,
-        runs,
-        translator,
-        lambda task: task.evaluate(data["test"]),
-        front=recipe.FRONT,
-        body=Path(recipe.__file__).with_suffix(".md"),
-        baseline=copy_baseline(data["test"]),
+    recipe_runs.run_recipe(
+        args,
+        recipe,
+        data,
+        train,
+        best=min,
+        key="development_loss",
+        baseline=lambda _: copy_baseline(data["test"]),
         score="bleu",
         scores=SCORES,
         percent=False,
@@ -48,16 +38,7 @@ def run(args, recipe, data, options, fit):
 def train_one(args, data, options, fit, variant, folder, seed):
     """Trains one variant with one seed; saves it, and returns its test scores."""
     translator = Translator.for_data(data["train"], **{**options, **variant})
-    history = translator.fit(
-        data["train"],
-        data["dev"],
-        epochs=args.epochs,
-        learning_rate=args.learning_rate,
-        seed=seed,
-        verbose=2,
-        checkpoint_dir=folder / "state",
-        **fit,
-    )
+    history = recipe_runs.fit(translator, args, data, folder, seed, **fit)
     translator.save(folder / "preset")
     best = min(history.history["val_loss"])
     return {**scores_of(translator, data["test"]), "development_loss": best}
