@@ -55,7 +55,8 @@ FRONT = {
     "data_licence": "SST-2, IMDB: none given, research use; GloVe: PDDL",
     "licence": "research use only",
     "intended_use": "opinions in single English sentences, of films above all",
-    "limits": "knows no neutral; irony and other fields than films mislead it",
+    "limits": "knows no neutral; irony, negation ('nobody could call it boring') and "
+    "other fields than films mislead it",
 }
 
 
