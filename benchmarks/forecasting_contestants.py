@@ -70,7 +70,7 @@ def zoo_training(size, kind, series=None, horizon=None):
 
     from tasks.data.series import SeriesSet
     from tasks.forecast.windows import scaled_windows
-    from tasks.task import row_loss
+    from tasks.losses import row_loss
 
     forecaster = zoo_forecaster(size, kind, horizon)
     series = list(read(size)[:8640].T) if series is None else series

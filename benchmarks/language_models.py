@@ -62,7 +62,7 @@ def zoo_training(size, layer):
 
     from tasks.data.pipeline import as_dataset
     from tasks.data.text_streams import StreamBatches
-    from tasks.task import row_loss
+    from tasks.losses import row_loss
 
     ids = model.tokenizer.encode(text_of(size, size.steps))
     batches = StreamBatches([ids], size.rows, size.chunk)

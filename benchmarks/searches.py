@@ -113,7 +113,7 @@ def trained(task, parts, values, folder, seed):
     keras.utils.set_random_seed(seed)
     made = FromData(cls).make(train, options)
     made.fit(
-        train, held, seed=seed, verbose=0, checkpoint_dir=Path(folder) / "state", **fit
+        train, held, seed=seed, verbose=0, resume_dir=Path(folder) / "state", **fit
     )
     scores = {}
     for part, data in (("validation", held), ("test", test)):

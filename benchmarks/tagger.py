@@ -58,7 +58,7 @@ def zoo_tagger(data_dir, train):
     import keras
 
     from tasks.data.pipeline import as_dataset
-    from tasks.task import row_loss
+    from tasks.losses import row_loss
 
     tagger.training_model.compile(
         keras.optimizers.Adam(1e-3, global_clipnorm=1), row_loss

@@ -21,7 +21,9 @@ _HOME = {
     "TextClassifier": "tasks.text_classification",
     "Translation": "tasks.translations",
     "Translator": "tasks.translation",
+    "own_files": "tasks.strategies",
     "read_conll": "tasks.data.conll",
+    "strategy": "tasks.strategies",
     "write_conll": "tasks.data.conll",
 }
 

@@ -233,8 +233,10 @@ def embedding_of(vocabulary_size, size, name):
     )
 
 
-def coverage_loss(attention, mask, memory_mask):
+def coverage_loss(attention, mask, memory_mask=None):
     """How far places of the memory are from being attended to once; `(batch,)`.
+
+    Places that `memory_mask` `(batch, source)` leaves out do not count.
 
     The doubly stochastic penalty of Xu et al., [Show, attend and tell](
     https://arxiv.org/abs/1502.03044), 2015: the sum over places of
@@ -242,4 +244,6 @@ def coverage_loss(attention, mask, memory_mask):
     """
     attention = attention * ops.expand_dims(ops.cast(mask, attention.dtype), -1)
     missing = (1.0 - ops.sum(attention, 1)) ** 2
-    return ops.sum(missing * ops.cast(memory_mask, missing.dtype), -1)
+    if memory_mask is not None:
+        missing = missing * ops.cast(memory_mask, missing.dtype)
+    return ops.sum(missing, -1)

@@ -52,7 +52,10 @@ class AveragedSGD(keras.optimizers.SGD):
 
     def _number(self, shape, name, value):
         with keras.name_scope(self.name):
-            made = self.add_variable(shape, "zeros", "float32", name=name)
+            # Counts are the same on all devices that train together.
+            made = self.add_variable(
+                shape, "zeros", "float32", "only_first_replica", name=name
+            )
         made.assign(np.full(shape, value, "float32"))
         return made
 
@@ -64,12 +67,18 @@ class AveragedSGD(keras.optimizers.SGD):
 
     def apply(self, grads, trainable_variables=None):
         super().apply(grads, trainable_variables)
-        active = ops.cast(self.start >= 0, "float32")
-        self.steps.assign(self.steps + active)
-        part = active / ops.maximum(self.steps, 1.0)
-        for variable, average in zip(self._trained, self.averages, strict=True):
-            share = ops.cast(part, average.dtype)
-            average.assign(average + share * (variable - average))
+        self.steps.assign(self.steps + self._active())
+
+    def _active(self):
+        return ops.cast(self.start >= 0, "float32")
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, learning_rate)
+        active = self._active()
+        part = active / ops.maximum(self.steps + active, 1.0)
+        average = self.averages[self._get_variable_index(variable)]
+        share, value = ops.cast(part, average.dtype), ops.convert_to_tensor(variable)
+        self.assign(average, average + share * (value - average))
 
     def observe(self, score):
         """Takes the score of an epoch, lower is better; may begin to average."""
@@ -97,6 +106,8 @@ class BestAverages(BestWeights):
 
     def on_epoch_end(self, epoch, logs=None):
         optimizer, logs = self.model.optimizer, {} if logs is None else logs
+        # In half precision it stands within one that scales the loss.
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         optimizer.swap()
         super().on_epoch_end(epoch, logs)
         optimizer.swap()

@@ -3,10 +3,8 @@
 import keras
 from keras import layers, ops
 
-from tasks.attention_decoder import AttentionDecoder, coverage_loss
-from tasks.losses import token_losses
 from tasks.pictures import picture_net
-from tasks.translator import RowShare
+from tasks.writer import decoder_of, training_model_of
 
 
 class CaptionerParts:
@@ -39,18 +37,12 @@ class CaptionerParts:
         # Nets differ in how large their numbers are.
         self.norm = layers.LayerNormalization(name="region_norm")
         self.dropout = layers.Dropout(options["dropout"], name="region_dropout")
-        self.decoder = AttentionDecoder(
+        self.decoder = decoder_of(
             vocabulary_size,
-            options["embedding_dim"],
             options["layer"],
-            options["units"],
+            options,
             layer_options=options["layer_options"],
-            attention=options["attention"],
             attention_units=options["attention_units"],
-            dropout=options["dropout"],
-            tied=options["tied"],
-            sampling=options["scheduled_sampling"] is not None,
-            name="decoder",
         )
         # === Functional models ===
         read = {
@@ -68,16 +60,12 @@ class CaptionerParts:
         self.model = keras.Model(
             {"pictures": pictures, **read}, found, name="captioner"
         )
-        targets = keras.Input((None,), dtype="int32", name="targets")
-        mask = read["target_mask"]
-        losses = token_losses(logits, targets, mask, options["label_smoothing"])
-        share = RowShare(name="row_share")(losses, mask)
-        if options["coverage_loss"] and options["attention"] is not None:
-            seen = ops.ones_like(attention[:, 0], dtype="bool")
-            missing = coverage_loss(attention, mask, seen)
-            share = share + options["coverage_loss"] / count * missing
-        self.training_model = keras.Model(
-            {**given, "targets": targets}, share, name="captioner_training"
+        self.training_model = training_model_of(
+            given,
+            answers,
+            options,
+            coverage=options["coverage_loss"] / count,
+            name="captioner_training",
         )
 
     def _written(self, regions, target_ids, target_mask):

@@ -1,33 +1,25 @@
 """Captioning: what is in a picture, in a sentence."""
 
 import hashlib
-from dataclasses import replace
 from functools import partial
 
-import keras
-import numpy as np
-
-from tasks import scheduled_sampling
+from tasks.caption_scorer import LOSS, MONITORS, CaptionScorer
+from tasks.caption_writer import CaptionWriter
 from tasks.captioner import CaptionerParts
-from tasks.captions import Caption
-from tasks.data.caption_words import CaptionCoder, caption_text
+from tasks.data.caption_words import CaptionCoder
 from tasks.data.captions import CaptionBatches, captions_from
-from tasks.data.pictures import picture_digest, picture_name, pictures_from
-from tasks.data.pipeline import as_dataset
+from tasks.data.pictures import picture_digest, pictures_from
 from tasks.data.regions import RegionReader
-from tasks.data.vocabulary import RESERVED, Vocabulary
-from tasks.decoding.attention_search import AttentionSearch
+from tasks.data.vocabulary import Vocabulary
 from tasks.decoding.beam import BeamSearch
 from tasks.exports import export_model
-from tasks.metrics.captions import caption_scores
-from tasks.metrics.likelihood import mean_loss
+from tasks.picture_export import export_captions
 from tasks.pictures.published import load_net
 from tasks.task import Task
 from tasks.training import BestWeights
+from tasks.writing import Writing, check_batch_size, some
 from zoo.preset import loadable
 
-LOSS = "loss"
-MONITORS = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider_d", LOSS)
 OPTIONS = dict(
     features="mobilenet_v2",
     feature_options={},
@@ -49,7 +41,7 @@ OPTIONS = dict(
 
 
 @loadable
-class Captioner(Task):
+class Captioner(Writing, Task):
     """Writes captions: a net sees regions, a decoder looks at one after the other.
 
     The net was trained on other pictures and stays as it is. Captions come from a beam
@@ -103,22 +95,13 @@ class Captioner(Task):
 
     def __init__(self, vocabulary, **options):
         self.options = self._complete(options)
-        if self.options["scheduled_sampling"] not in scheduled_sampling.KINDS:
-            raise ValueError(
-                f"`scheduled_sampling` must be one of {scheduled_sampling.KINDS}. "
-                f"Received: {self.options['scheduled_sampling']!r}"
-            )
         self.coder = CaptionCoder(vocabulary)
-        self.parts = CaptionerParts(len(vocabulary), self.options)
-        self.model = self.parts.model
-        self.training_model = self.parts.training_model
-        self.reader = RegionReader(self.parts.net, self.options["picture_size"])
-        self._run = AttentionSearch(
-            self.parts.encode,
-            self.parts.decoder,
-            self.model.variables,
-            end=self.coder.end,
-            forbidden=RESERVED,
+        parts = CaptionerParts(len(vocabulary), self.options)
+        self._hold(parts, parts.encode, self.coder.end)
+        self.reader = RegionReader(parts.net, self.options["picture_size"])
+        self.writer = CaptionWriter(self.reader, self._run, self.coder, parts.grid)
+        self.scorer = CaptionScorer(
+            self.writer, parts.reading_model, self.options["max_words"]
         )
 
     @classmethod
@@ -137,7 +120,7 @@ class Captioner(Task):
             ValueError: If there are no examples, or no weights for the net.
         """
         captions = (
-            c for example in _some(captions_from(data)) for c in example.captions
+            c for example in some(captions_from(data)) for c in example.captions
         )
         task = cls(CaptionCoder.learn(captions, min_count).vocabulary, **options)
         load_net(task.parts.net, task.options, picture_weights)
@@ -192,26 +175,10 @@ class Captioner(Task):
             ValueError: If a picture cannot be read, or a number is out of range. The
                 captions of all pictures before it are in the error's `results`.
         """
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` must be positive. Received: {batch_size}")
+        check_batch_size(batch_size)
         how = self._how(beam_width, length_penalty, no_repeat_ngram)
         single, pictures = pictures_from(inputs)
-        starts = range(0, len(pictures), batch_size)
-        many = len(starts) >= 20 if verbose == "auto" else bool(verbose)
-        bar = keras.utils.Progbar(len(starts), verbose=1 if many else 0)
-        results = []
-        for start in starts:
-            few = pictures[start : start + batch_size]
-            arrays, error = self._readable(few)
-            found = self._captions(few[: len(arrays)], arrays, how, batch_size)
-            results += found
-            if output is not None:
-                _add_lines(output, found)
-            if error is not None:
-                error.results = results
-                error.add_note(f"{len(results)} captions are in the error's `results`.")
-                raise error
-            bar.add(1)
+        results = self.writer.captions(pictures, how, batch_size, output, verbose)
         return results[0] if single else results
 
     def _how(self, beam_width=5, length_penalty=0.6, no_repeat_ngram=0):
@@ -223,71 +190,34 @@ class Captioner(Task):
             no_repeat_ngram=no_repeat_ngram,
         )
 
-    def _readable(self, pictures):
-        """Arrays of pictures up to one that cannot be read, and that one's error."""
-        arrays = []
-        for picture in pictures:
-            try:
-                arrays.append(self.reader.arrays([picture])[0])
-            except (OSError, TypeError, ValueError) as error:
-                return arrays, error
-        return arrays, None
-
-    def _captions(self, pictures, arrays, how, batch_size):
-        if not arrays:
-            return []
-        regions = self.reader.regions(np.stack(arrays))
-        return [
-            self._caption(picture, answers)
-            for picture, answers in zip(
-                pictures, self._answers(regions, how, batch_size), strict=True
-            )
-        ]
-
-    def _answers(self, regions, how, batch_size):
-        """What was found for each picture, lists of `Answer`."""
-        found = []
-        for start in range(0, len(regions), batch_size):
-            few = np.asarray(regions[start : start + batch_size], "float32")
-            # Few shapes: one for single pictures, one for batches.
-            count = len(few)
-            rows = few if count == 1 else np.resize(few, (batch_size, *few.shape[1:]))
-            ranking = self._run(how, rows)
-            found += [ranking.ranked(row, self.coder.end) for row in range(count)]
-        return found
-
-    def _caption(self, picture, answers):
-        found = [self._one(picture, answer) for answer in answers]
-        return replace(found[0], candidates=tuple(found))
-
-    def _one(self, picture, answer):
-        words = self.coder.words(answer.ids)
-        seen = answer.attention
-        if seen is not None:
-            seen = seen[: len(words)].reshape(len(words), *self.parts.grid)
-        return Caption(
-            picture,
-            caption_text(words),
-            answer.score,
-            answer.log_probability,
-            words,
-            seen,
-        )
-
-    def export(self, folder):
-        """Writes the model as a TensorFlow SavedModel, with its words beside.
-
-        The signature `serve` takes `pictures`, `target_ids` and `target_mask` and
-        returns `logits` and `attention`.
+    def export(
+        self,
+        folder,
+        *,
+        strings=True,
+        beam_width=5,
+        length_penalty=0.6,
+        no_repeat_ngram=0,
+    ):
+        """Writes the model as a TensorFlow SavedModel.
 
         Args:
             folder: Where; must not exist yet.
+            strings: Whether it maps pictures to captions, search included; see
+                `tasks.picture_export.export_captions`. If not, its signature `serve`
+                takes `pictures`, `target_ids` and `target_mask` and returns `logits`
+                and `attention`; the words lie beside.
+            beam_width, length_penalty, no_repeat_ngram: Of the search; see `predict`.
 
         Raises:
             ValueError: If something is there already, or the backend is not
                 TensorFlow.
         """
-        export_model(self.model, folder, self.assets())
+        if strings:
+            how = self._how(beam_width, length_penalty, no_repeat_ngram)
+            export_captions(self, folder, how)
+        else:
+            export_model(self.model, folder, self.assets())
 
     # === Scores ===
 
@@ -308,31 +238,9 @@ class Captioner(Task):
         Raises:
             ValueError: If there are no examples.
         """
-        examples = _some(captions_from(data))
-        regions = self._regions(examples, cache_dir)
-        return self._scores(examples, regions, self._how(**search), batch_size)
-
-    def _scores(self, examples, regions, how, batch_size=32, meteor=True):
-        found = [
-            self._one(None, answers[0]).text
-            for answers in self._answers(regions, how, batch_size)
-        ]
-        truth = [example.captions for example in examples]
-        loss = self._loss(examples, regions)
-        return {**caption_scores(found, truth, meteor), LOSS: loss}
-
-    def _loss(self, examples, regions, batch_size=32):
-        batches = CaptionBatches([regions], self._encoded(examples), batch_size)
-        return mean_loss(self.parts.reading_model, batches)
-
-    def _encoded(self, examples):
-        """Ids of the captions of each picture, with their end."""
-        most = self.options["max_words"]
-        return [[self.coder.encode(c, most) for c in e.captions] for e in examples]
-
-    def _regions(self, examples, cache_dir, mirror=False, verbose=0):
-        pictures = [example.picture for example in examples]
-        return self.reader.read(pictures, cache_dir, mirror, verbose)
+        examples = some(captions_from(data))
+        regions, how = self.scorer.regions(examples, cache_dir), self._how(**search)
+        return self.scorer.scores(examples, regions, how, batch_size)
 
     # === Training ===
 
@@ -367,7 +275,7 @@ class Captioner(Task):
                 kilobytes a picture. By default it is kept in memory.
             seed: Decides order, dropout and zoneout.
             callbacks: Keras callbacks.
-            **run: `patience`, `verbose`, `checkpoint_dir` (a killed run goes on),
+            **run: `patience`, `verbose`, `resume_dir` (a killed run goes on),
                 `optimizer`, `clipnorm`, `jit_compile`: see `tasks.task.Task`.
 
         Returns:
@@ -378,23 +286,22 @@ class Captioner(Task):
         """
         if monitor not in MONITORS:
             raise ValueError(f"`monitor` must be one of {MONITORS}. Got: {monitor!r}")
-        examples = _some(captions_from(data))
+        examples = some(captions_from(data))
         verbose = run.get("verbose", "auto")
         kinds = (False, True) if mirror else (False,)
-        regions = [self._regions(examples, cache_dir, m, verbose) for m in kinds]
-        batches = CaptionBatches(
-            regions, self._encoded(examples), batch_size, shuffle=True, seed=seed
-        )
-        if self.options["scheduled_sampling"] is not None:
-            callbacks = [scheduled_sampling.SamplingRate(self, epochs), *callbacks]
+        regions = [
+            self.scorer.regions(examples, cache_dir, kind, verbose) for kind in kinds
+        ]
+        ids = self.scorer.encoded(examples)
+        batches = CaptionBatches(regions, ids, batch_size, shuffle=True, seed=seed)
         best = None
         if validation_data is not None:
-            held = _some(captions_from(validation_data))
-            score = self._monitored(held, self._regions(held, cache_dir), monitor)
+            held = some(captions_from(validation_data))
+            seen, how = self.scorer.regions(held, cache_dir), self._how()
+            score = partial(self.scorer.score, monitor, held, seen, how)
             best = partial(BestWeights, score, f"val_{monitor}", lower=monitor == LOSS)
-        return self._fit(
+        return self._train(
             batches,
-            as_dataset(batches),
             _checksum(examples),
             epochs=epochs,
             learning_rate=learning_rate,
@@ -404,19 +311,6 @@ class Captioner(Task):
             **run,
         )
 
-    def _monitored(self, examples, regions, monitor):
-        """Function that gives the present score on held-out examples."""
-        if monitor == LOSS:
-            return lambda: self._loss(examples, regions)
-        how = self._how()
-        return lambda: self._scores(examples, regions, how, meteor=False)[monitor]
-
-
-def _some(examples):
-    if not examples:
-        raise ValueError("`data` is empty: there are no examples.")
-    return examples
-
 
 def _checksum(examples):
     """Tells the training data of one run from those of others."""
@@ -425,9 +319,3 @@ def _checksum(examples):
         total.update(picture_digest(example.picture))
         total.update("\0".join(example.captions).encode("utf-8", "surrogatepass"))
     return total.hexdigest()[:16]
-
-
-def _add_lines(path, results):
-    with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
-        for result in results:
-            file.write(f"{picture_name(result.picture)}\t{result.text}\n")

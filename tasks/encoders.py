@@ -6,7 +6,7 @@ from keras import layers, ops
 from tasks.data.vectors import CODES
 from tasks.data.vocabulary import RESERVED, UNKNOWN_ID
 from tasks.data.words import CASINGS
-from zoo.layers import Bidirectional, ZoneoutLSTM
+from zoo.layers import Bidirectional, ZoneoutLSTM, get
 
 CHAR_ENCODERS = ("cnn", "lstm", None)
 
@@ -233,7 +233,26 @@ def encode_words(
     return layers.Dropout(dropout, name="word_dropout")(x)
 
 
-def recurrent_encoder(units, name="encoder", **options):
-    """A bidirectional LSTM over words; `options` are those of `ZoneoutLSTM`."""
-    layer = ZoneoutLSTM(units, return_sequences=True, name=f"{name}_lstm", **options)
-    return Bidirectional(layer, name=name)
+def recurrent_encoder(
+    units, name="encoder", layer="zoneout_lstm", layer_options=None, **options
+):
+    """A recurrent layer over words, in both directions.
+
+    Args:
+        units: Size of each direction.
+        name: The layer's name.
+        layer: Kind of layer, as `zoo.layers.get` takes it.
+        layer_options: Dict of options of that kind of layer.
+        **options: Options that not every kind has: those of `ZoneoutLSTM`. Another
+            kind gets the ones that are not 0.
+
+    Raises:
+        ValueError: If the kind is unknown, or has no such option.
+    """
+    is_default = layer == "zoneout_lstm"
+    if not is_default:
+        options = {key: value for key, value in options.items() if value}
+    own = {**options, **(layer_options or {})}
+    kind = "lstm" if is_default else layer
+    made = get(layer, units, return_sequences=True, name=f"{name}_{kind}", **own)
+    return Bidirectional(made, name=name)

@@ -223,7 +223,7 @@ class Forecaster(Foresight, Hindsight, Task):
             windows_per_epoch: Number of windows of an epoch, drawn at random; all by
                 default.
             seed: Decides order and dropout.
-            **run: `patience`, `verbose`, `checkpoint_dir` (a killed run goes on),
+            **run: `patience`, `verbose`, `resume_dir` (a killed run goes on),
                 `callbacks`, `optimizer`, `clipnorm`, `jit_compile`: see
                 `tasks.task.Task`.
 

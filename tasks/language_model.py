@@ -3,8 +3,9 @@
 import keras
 from keras import layers, ops
 
-from tasks.losses import token_losses
+from tasks.losses import RowShare, token_losses
 from tasks.sampled_softmax import SampledLosses
+from tasks.training import Compiled
 from zoo.layers import ActivationRegularization, Stack, TiedSoftmax
 from zoo.layers.recurrent import check_rate
 
@@ -122,11 +123,9 @@ class LanguageModelParts:
             y = self.output_dropout(self.tar(y, mask=mask))
             y = self.ar(y, mask=mask)
         losses = self._losses(y, inputs["targets"], mask, sampled=not still)
-        share = rows / ops.maximum(ops.sum(ops.cast(mask, "float32")), 1.0)
-        made = _Still if still else keras.Model
-        return made(
-            {**inputs, "fresh": fresh}, ops.sum(losses, 1) * share, name="training"
-        )
+        made = _Still if still else Compiled
+        share = RowShare(name="row_share")(losses, mask)
+        return made({**inputs, "fresh": fresh}, share, name="training")
 
     def _losses(self, y, targets, mask, sampled):
         if self.sampled is not None and sampled:
@@ -227,12 +226,14 @@ class CarriedStack(layers.Layer):
         if not self.stack.built:
             self.stack.build(input_shape)
         self.states = [
-            self.add_weight(
+            keras.Variable(
+                keras.initializers.Zeros(),
                 shape=(self.rows, n),
-                initializer="zeros",
                 dtype="float32",
                 trainable=False,
                 autocast=False,
+                # Each device that trains along carries those of its own rows.
+                synchronization="on_read",
                 name=f"state_{i}",
             )
             for i, n in enumerate(self.stack.state_sizes)

@@ -5,8 +5,9 @@ import math
 import keras
 import numpy as np
 
+from tasks.answering import predict_on_batch
 from tasks.data.text_streams import StreamBatches
-from tasks.task import row_loss
+from tasks.losses import row_loss
 
 # Tokens a compiled call reads when a text is scored.
 _WINDOW = 256
@@ -54,7 +55,7 @@ class Reader:
         fresh = inputs["fresh"][:, None]
         states = {name: np.where(fresh, 0, x) for name, x in states.items()}
         given = {k: v for k, v in inputs.items() if k != "fresh"}
-        answer = self.parts.scoring_model.predict_on_batch({**given, **states})
+        answer = predict_on_batch(self.parts.scoring_model, {**given, **states})
         return answer, {name: answer[name] for name in states}
 
     def dynamic_loss(self, batches, learning_rate):

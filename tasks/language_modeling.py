@@ -4,6 +4,8 @@ import math
 from functools import partial
 from zlib import crc32
 
+import keras
+
 from tasks.adaptation import take_over
 from tasks.averaging import AveragedSGD, BestAverages
 from tasks.data.pipeline import as_dataset
@@ -245,6 +247,21 @@ class LanguageModel(Task):
             "accuracy": hits / batches.tokens,
         }
 
+    def _training_model(self, rows, shard):
+        """The model that trains, for so many streams on all devices together."""
+        strategy = self.strategy
+        if strategy is None or keras.backend.backend() != "tensorflow":
+            return self.parts.training_model(rows)
+        parts = strategy.replicas // (strategy.workers if shard == "off" else 1)
+        if rows % parts:
+            raise ValueError(
+                f"Streams go on from batch to batch, each on its own device: with "
+                f"{parts} devices `batch_size` must be a multiple of {parts}. "
+                f"Received: {rows}"
+            )
+        with strategy.scope():
+            return self.parts.training_model(rows // parts)
+
     def adapted_to(self, text, **options):
         """A copy of this model with the vocabulary of another text.
 
@@ -305,7 +322,7 @@ class LanguageModel(Task):
             optimizer: Keras optimizer to use instead of Adam, with a rate and clipping
                 of its own.
             seed: Decides order, dropout and zoneout.
-            **run: `patience`, `verbose`, `checkpoint_dir` (a killed run goes on),
+            **run: `patience`, `verbose`, `resume_dir` (a killed run goes on),
                 `callbacks`, `clipnorm`, `jit_compile`: see `tasks.task.Task`.
 
         Returns:
@@ -320,7 +337,7 @@ class LanguageModel(Task):
             raise ValueError("The text is empty: there is nothing to learn from.")
         documents = [self.tokenizer.encode(text) for text in texts]
         batches = StreamBatches(documents, batch_size, chunk, shuffle=True, seed=seed)
-        self.training_model = self.parts.training_model(batch_size)
+        self.training_model = self._training_model(batch_size, run.get("shard"))
         best = None
         if validation_data is not None:
             held = texts_from(validation_data)

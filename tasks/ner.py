@@ -5,6 +5,7 @@ from zlib import crc32
 
 import numpy as np
 
+from tasks.answering import predict_on_batch
 from tasks.data.batches import Batches
 from tasks.data.features import WordFeatures, vocabularies_from
 from tasks.data.ner import examples_from, texts_from
@@ -25,6 +26,8 @@ SIZES = dict(
     char_embedding_dim=32,
     char_units=64,
     casing_dim=8,
+    layer="zoneout_lstm",
+    layer_options={},
     units=200,
     num_layers=1,
     dropout=0.5,
@@ -57,10 +60,13 @@ class NamedEntityTagger(Task):
         char_embedding_dim, char_units: Sizes of the vectors of characters, and of
             what is read off them.
         casing_dim: Size of the vectors of shapes; 0 to do without.
-        units: Size of the LSTM, in each direction.
+        layer, layer_options: Kind of recurrent layer, as `zoo.layers.get` takes it,
+            and dict of options of its own.
+        units: Size of the recurrent layer, in each direction.
         num_layers: Number of bidirectional layers.
-        dropout: Rate of dropout on word vectors and on the LSTM's outputs.
-        recurrent_dropout, zoneout_h, zoneout_c: See `zoo.layers.ZoneoutLSTM`.
+        dropout: Rate of dropout on word vectors and on the recurrent layer's outputs.
+        recurrent_dropout, zoneout_h, zoneout_c: See `zoo.layers.ZoneoutLSTM`; for
+            other kinds of layers only if they have them.
         crf: Whether a CRF decides; if not, each tag is chosen on its own.
         own_words: Number of words with trained vectors of their own, from the first of
             the vocabulary on; all by default.
@@ -138,7 +144,7 @@ class NamedEntityTagger(Task):
         batches = Batches(sentences, None, self.features, self.tags, rows)
         for number, members in enumerate(batches.order()):
             inputs, _ = batches[number]
-            answer = self.model.predict_on_batch(inputs)
+            answer = predict_on_batch(self.model, inputs)
             for row, member in enumerate(members):
                 length = len(sentences[member])
                 tags[member] = [self.tags[i] for i in answer["tags"][row, :length]]
@@ -195,7 +201,7 @@ class NamedEntityTagger(Task):
             word_dropout: Rate at which words are made unknown, so that the tagger
                 learns to go by characters and context.
             seed: Decides order, dropout and zoneout.
-            **run: `patience`, `verbose`, `checkpoint_dir` (a killed run goes on),
+            **run: `patience`, `verbose`, `resume_dir` (a killed run goes on),
                 `callbacks`, `optimizer`, `clipnorm`, `jit_compile`: see
                 `tasks.task.Task`.
 

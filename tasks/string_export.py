@@ -1,15 +1,9 @@
 """A translator as one TensorFlow graph from strings to strings."""
 
-from pathlib import Path
-
-import keras
-from keras import ops
-
-from zoo.lazy import Lazy, tf
-
-tf_text = Lazy(
-    "tensorflow_text", "pip install tensorflow-text (there is none for Windows)"
-)
+from tasks.data.graph_tokenizers import subword_operations
+from tasks.decoding.best import best_tokens
+from tasks.exports import export_graphs, new_folder
+from zoo.lazy import tf
 
 
 def export_strings(translator, folder, how):
@@ -29,29 +23,18 @@ def export_strings(translator, folder, how):
         ValueError: If something is there already, or the backend is not TensorFlow.
         ImportError: If tensorflow-text is not installed.
     """
-    folder = Path(folder)
-    if folder.exists():
-        raise ValueError(f"{folder} exists already; give a new folder.")
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "A SavedModel is written by TensorFlow. Save the model, set "
-            "KERAS_BACKEND=tensorflow, load it, and export it there."
-        )
-    module = tf.Module()
-    tokenizer = tf_text.SentencepieceTokenizer(model=translator.tokenizer.model)
-    # What a module holds is saved with it.
-    module.tokenizer = tokenizer
-    module.weights = [v.value for v in translator.model.variables]
+    folder = new_folder(folder)
+    tokenizer = subword_operations(translator.tokenizer)
 
     def translate(texts):
         return _translated(translator, tokenizer, how, texts)
 
-    signature = [tf.TensorSpec([None], tf.string, "texts")]
-    module.translate = tf.function(
-        translate, input_signature=signature, autograph=False
-    )
-    tf.saved_model.save(
-        module, str(folder), signatures={"serving_default": module.translate}
+    takes = [tf.TensorSpec([None], tf.string, "texts")]
+    export_graphs(
+        {"serving_default": (translate, takes)},
+        folder,
+        tokenizer=tokenizer,
+        weights=[v.value for v in translator.model.variables],
     )
 
 
@@ -66,8 +49,7 @@ def _translated(translator, tokenizer, how, texts):
     ids = tf.pad(ids, [[0, 0], [0, tf.cast(time, "int32") - tf.shape(ids)[1]]])
     mask = tf.sequence_mask(tf.maximum(lengths, 1), time)
     found = translator.search(how, ids, mask)
-    tokens = _traced(found)
-    told = tf.sequence_mask(found.lengths[:, 0], tf.shape(tokens)[1])
+    tokens, told = best_tokens(found)
     # The end of a line is no text.
     kept = tf.logical_and(told, tf.not_equal(tokens, end))
     text = tokenizer.detokenize(tf.ragged.boolean_mask(tokens, kept))
@@ -75,25 +57,3 @@ def _translated(translator, tokenizer, how, texts):
         "text": tf.where(lengths > 0, text, ""),
         "score": tf.where(lengths > 0, found.scores[:, 0], 0.0),
     }
-
-
-def _traced(found):
-    """Tokens of the best sequence of each row, `(rows, max_length)`; see `Found`."""
-    lengths = found.lengths[:, 0]
-
-    def back(at, step):
-        t, tokens, parents = step
-        inside = t < lengths
-        token = tf.gather(tokens, at, batch_dims=1)
-        before = tf.gather(parents, at, batch_dims=1)
-        return tf.where(inside, before, at), tf.where(inside, token, 0)
-
-    times = tf.range(tf.shape(found.tokens)[0])
-    start = found.last[:, 0], tf.zeros_like(lengths)
-    _, tokens = tf.scan(
-        lambda carried, step: back(carried[0], step),
-        (times, found.tokens, found.parents),
-        initializer=start,
-        reverse=True,
-    )
-    return ops.transpose(tokens)

@@ -21,7 +21,14 @@ def build_tagger(tags, vocabulary_size, characters_size, options):
         that takes `"tags"` too and returns each row's loss `(batch,)`.
     """
     # === Layers ===
-    recurrent = {k: options[k] for k in ("zoneout_h", "zoneout_c", "recurrent_dropout")}
+    of_layers = (
+        "layer",
+        "layer_options",
+        "zoneout_h",
+        "zoneout_c",
+        "recurrent_dropout",
+    )
+    recurrent = {name: options[name] for name in of_layers}
     encoders = [
         recurrent_encoder(
             options["units"], "encoder" if i == 0 else f"encoder_{i + 1}", **recurrent

@@ -3,10 +3,8 @@
 import difflib
 
 import zoo
-from tasks import transfer
-from tasks.data.batches import FollowEpochs
-from tasks.fine_tuning import adam_for
-from tasks.training import Resume, reseed, warm_up_and_decay
+from tasks import strategies, transfer
+from tasks.fitting import Fitting
 from zoo.cards import Card
 from zoo.preset import write_preset
 
@@ -27,12 +25,20 @@ class Task:
         options: Dict of the constructor's plain options.
         model: `keras.Model` from prepared inputs to answers.
         training_model: `keras.Model` from prepared inputs and truth to losses.
+        strategy: `tasks.strategies.Strategy` in whose scope the task was made, or
+            `None`: where it is trained.
     """
 
     task = None
     defaults = {}
+    strategy = None
     head = ()
     example_key = "text"
+
+    def __new__(cls, *args, **kwargs):
+        task = super().__new__(cls)
+        task.strategy = strategies.current()
+        return task
 
     @classmethod
     def _complete(cls, options):
@@ -143,13 +149,18 @@ class Task:
         best=None,
         patience=None,
         verbose="auto",
-        checkpoint_dir=None,
+        resume_dir=None,
+        save_every=None,
         callbacks=(),
         optimizer=None,
         clipnorm=1.0,
+        schedule="cosine",
         rate_decay=1.0,
         unfreeze_every=0,
         jit_compile="auto",
+        steps_per_execution=1,
+        accumulate=1,
+        shard="data",
     ):
         """Trains `training_model` on prepared batches; returns Keras' history.
 
@@ -159,17 +170,38 @@ class Task:
             patience: Epochs without a better score on the validation data after which
                 to stop; `None` never.
             verbose: Keras' verbosity; a progress bar by default.
-            checkpoint_dir: Folder to save the run's state in after each epoch. Called
-                again with the same folder and arguments, a killed run goes on.
-            callbacks: Keras callbacks. A state of their own is not taken up again.
+            resume_dir: Folder to save the whole state of the run in. Called again with
+                the same folder and arguments, a killed run goes on, and ends with the
+                weights it would have had; one that came to its end is not done again.
+                Where several workers train, all must see this folder.
+            save_every: Steps after which to save within an epoch, too; `None` saves at
+                the end of each epoch only.
+            callbacks: Keras callbacks. The state of one that has `get_state` and
+                `set_state` is saved with the run, as is that of Keras' `EarlyStopping`
+                and `ReduceLROnPlateau`.
             optimizer: Keras optimizer to use instead of Adam, with a rate and clipping
                 of its own.
-            clipnorm: Largest norm of all gradients together.
+            clipnorm: Largest norm of all gradients together; of the sum over all
+                devices, where several train.
+            schedule: How the learning rate goes on after a short warm-up: `"cosine"`
+                and `"linear"` (down to a tenth), `"constant"`,
+                `"inverse_square_root"`, `"cyclical"` (see `tasks.schedules`); or
+                `"plateau"`, which halves a constant rate when two epochs bring no
+                better score.
             rate_decay, unfreeze_every: For fine-tuning: what the rate is divided by
                 from each layer to the next deeper one, and epochs after which one
                 more of them begins to learn; see `tasks.fine_tuning`.
-            jit_compile: Whether XLA compiles the training step; Keras decides by
-                default.
+            jit_compile: Whether XLA compiles the training step. By default Keras
+                decides; on a CPU it does for language models and forecasters, whose
+                batches have one shape. With several devices it compiles forward and
+                backward on each.
+            steps_per_execution: Steps that are run by one call, which saves time
+                between them; callbacks hear of the last one.
+            accumulate: Batches whose gradients are averaged for one update: as a batch
+                so many times as large, in the memory of one.
+            shard: `"data"` if every worker is given the same data and takes its rows of
+                each batch; `"off"` if each is given data of its own, `batch_size` rows
+                at a time, as `tasks.strategies.own_files` deals out files.
 
         Tasks give further:
 
@@ -178,40 +210,37 @@ class Task:
                 taken up with others than it began with.
             best: Function `(patience=...)` that returns the `BestWeights` of this run.
         """
-        reseed(self.training_model, seed)
-        if optimizer is None:
-            schedule = warm_up_and_decay(learning_rate, epochs * len(batches))
-            optimizer, more = adam_for(
-                self.training_model, schedule, clipnorm, rate_decay, unfreeze_every
-            )
-            callbacks = [*more, *callbacks]
-        self.training_model.compile(optimizer, row_loss, jit_compile=jit_compile)
-        best = None if best is None else best(patience=patience)
-        kept = [] if best is None else [best]
-        callbacks, first = [FollowEpochs(batches), *kept, *callbacks], 0
-        if checkpoint_dir is not None:
+        fitting = Fitting(
+            self.training_model,
+            self.strategy,
+            batches,
+            dataset,
+            epochs=epochs,
+            seed=seed,
+            accumulate=accumulate,
+            shard=shard,
+        )
+        best, resume = None if best is None else best(patience=patience), None
+        more = fitting.compile(
+            optimizer,
+            jit_compile,
+            steps_per_execution,
+            learning_rate,
+            schedule=schedule,
+            best=best,
+            clipnorm=clipnorm,
+            rate_decay=rate_decay,
+            unfreeze_every=unfreeze_every,
+        )
+        if resume_dir is not None:
             settings = {
-                "epochs": epochs,
                 "learning_rate": float(learning_rate),
-                "seed": seed,
-                "steps": len(batches),
                 "data": data,
                 "validated": best is not None,
             }
-            resume = Resume(checkpoint_dir, settings, best)
-            first = resume.restore(self.training_model)
-            first = epochs if resume.stopped else first
-            callbacks.append(resume)
-        return self.training_model.fit(
-            dataset,
-            epochs=epochs,
-            initial_epoch=first,
-            shuffle=False,
-            verbose=verbose,
-            callbacks=callbacks,
-        )
-
-
-def row_loss(_, loss):
-    """The loss that the model itself has computed for each row."""
-    return loss
+            if schedule != "cosine":  # Runs begun before there was a choice go on.
+                settings["schedule"] = schedule
+            watching = [*more, *callbacks]
+            resume = fitting.resume(resume_dir, settings, best, watching, save_every)
+        kept = [] if best is None else [best]
+        return fitting.run([*kept, *more, *callbacks], resume, verbose)

@@ -6,6 +6,7 @@ from zlib import crc32
 
 import numpy as np
 
+from tasks.answering import predict_on_batch
 from tasks.classifications import Classification
 from tasks.data.features import WordFeatures, vocabularies_from
 from tasks.data.labelled import LabelledBatches, labelled_from, shortened, tokens_of
@@ -200,7 +201,7 @@ class TextClassifier(Task):
         batches = LabelledBatches(tokens, None, self.features, rows, field=field)
         for number, members in enumerate(batches.order()):
             inputs, _ = batches[number]
-            answer = self.model.predict_on_batch(inputs)
+            answer = predict_on_batch(self.model, inputs)
             for row, member in enumerate(members):
                 found[member] = (
                     answer["probabilities"][row],
@@ -261,7 +262,7 @@ class TextClassifier(Task):
             class_weights: Dict from label to how much its examples weigh; or
                 `"balanced"`, so that all labels weigh the same.
             seed: Decides order, dropout and zoneout.
-            **run: `patience`, `verbose`, `checkpoint_dir` (a killed run goes on),
+            **run: `patience`, `verbose`, `resume_dir` (a killed run goes on),
                 `callbacks`, `optimizer`, `clipnorm`, `jit_compile`: see
                 `tasks.task.Task`.
 

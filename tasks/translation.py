@@ -1,20 +1,13 @@
 """Translation: a recurrent encoder and decoder with attention between them."""
 
-from dataclasses import replace
 from functools import partial
 from zlib import crc32
 
-import keras
 import numpy as np
 
-from tasks import scheduled_sampling
-from tasks.data.batches import bucket_length
-from tasks.data.pairs import BUCKETS, PairBatches, padded, pairs_from
-from tasks.data.pipeline import as_dataset
+from tasks.data.pairs import PairBatches, pairs_from
 from tasks.data.texts import prompts_from
 from tasks.data.tokenizers import SubwordTokenizer
-from tasks.data.vocabulary import RESERVED
-from tasks.decoding.attention_search import AttentionSearch
 from tasks.decoding.beam import BeamSearch
 from tasks.exports import export_model
 from tasks.metrics.likelihood import mean_loss
@@ -22,8 +15,9 @@ from tasks.metrics.translation import translation_scores
 from tasks.string_export import export_strings
 from tasks.task import Task
 from tasks.training import BestWeights
-from tasks.translation_lines import Lines
+from tasks.translation_lines import LineTranslator
 from tasks.translator import TranslatorParts
+from tasks.writing import Writing, check_batch_size, some
 from zoo.preset import loadable
 
 SIZES = dict(
@@ -46,7 +40,7 @@ SIZES = dict(
 
 
 @loadable
-class Translator(Task):
+class Translator(Writing, Task):
     """Translates sentences: an encoder in both directions, a decoder with attention.
 
     Text is read and written in pieces of words, learned from both languages together.
@@ -96,22 +90,15 @@ class Translator(Task):
                 "`units` must be even: the encoder has half of them in each direction. "
                 f"Received: {self.options['units']}"
             )
-        if self.options["scheduled_sampling"] not in scheduled_sampling.KINDS:
-            raise ValueError(
-                f"`scheduled_sampling` must be one of {scheduled_sampling.KINDS}. "
-                f"Received: {self.options['scheduled_sampling']!r}"
-            )
         self.tokenizer = tokenizer
-        self.parts = TranslatorParts(len(tokenizer), self.options)
-        self.model = self.parts.model
-        self.training_model = self.parts.training_model
-        self._run = AttentionSearch(
-            lambda ids, mask: (*self.parts.encode(ids, mask), mask),
-            self.parts.decoder,
-            self.model.variables,
-            end=tokenizer.end_of_line,
-            forbidden=RESERVED,
+        parts = TranslatorParts(len(tokenizer), self.options)
+        self._hold(
+            parts,
+            lambda ids, mask: (*parts.encode(ids, mask), mask),
+            tokenizer.end_of_line,
         )
+        most = self.options["max_tokens"]
+        self.lines = LineTranslator(tokenizer, self._run, most)
 
     @classmethod
     def for_data(cls, data, vocabulary_size=8000, **options):
@@ -165,8 +152,7 @@ class Translator(Task):
             TypeError: If the input is of another kind.
             ValueError: If a number is out of range.
         """
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` must be positive. Received: {batch_size}")
+        check_batch_size(batch_size)
         how = BeamSearch(
             beam_width,
             length_penalty=length_penalty,
@@ -174,45 +160,10 @@ class Translator(Task):
             no_repeat_ngram=no_repeat_ngram,
         )
         single, texts = prompts_from(inputs)
-        lines = [Lines(self.tokenizer, text, self.options) for text in texts]
-        windows = [window for line in lines for window in line.windows]
-        found = iter(self._translate(windows, how, batch_size, verbose))
-        results = [line.result([next(found) for _ in line.windows]) for line in lines]
+        results = self.lines.translations(texts, how, batch_size, verbose)
         return results[0] if single else results
 
     translate = predict
-
-    def _translate(self, windows, how, batch_size, verbose):
-        """The translations of lists of ids, in their order."""
-        found = [None] * len(windows)
-        order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
-        starts = range(0, len(order), batch_size)
-        many = len(starts) >= 20 if verbose == "auto" else bool(verbose)
-        bar = keras.utils.Progbar(len(starts), verbose=1 if many else 0)
-        for start in starts:
-            members = order[start : start + batch_size]
-            answers = self._search([windows[m] for m in members], how, batch_size)
-            for member, answer in zip(members, answers, strict=True):
-                found[member] = answer
-            bar.add(1)
-        return found
-
-    def _search(self, sources, how, batch_size):
-        length = bucket_length(max(len(source) for source in sources), BUCKETS)
-        # Few shapes: one for single lines, one for batches.
-        rows = 1 if len(sources) == 1 else batch_size
-        how = replace(how, max_length=length * 3 // 2 + 10)
-        ids, mask = padded(sources, length, rows)
-        mask[len(sources) :, 0] = True  # a row of padding still needs a place
-        found = self._run(how, ids, mask)
-        end = self.tokenizer.end_of_line
-        return [
-            found.ranked(row, end, len(source)) for row, source in enumerate(sources)
-        ]
-
-    def search(self, how, source_ids, source_mask):
-        """A beam search on tensors, for graphs; see `AttentionSearch.search`."""
-        return self._run.search(how, source_ids, source_mask)
 
     def export(self, folder, *, strings=True, beam_width=5, length_penalty=0.6):
         """Writes the model as a TensorFlow SavedModel.
@@ -256,9 +207,7 @@ class Translator(Task):
         Raises:
             ValueError: If there are no pairs.
         """
-        pairs = pairs_from(data)
-        if not pairs:
-            raise ValueError("`data` is empty: there are no examples.")
+        pairs = some(pairs_from(data))
         sources, targets = zip(*pairs, strict=True)
         found = [r.text for r in self.predict(list(sources), batch_size, **search)]
         scores = translation_scores(found, list(targets), lowercase)
@@ -310,7 +259,7 @@ class Translator(Task):
                 from the first.
             seed: Decides order, dropout and zoneout.
             callbacks: Keras callbacks.
-            **run: `patience`, `verbose`, `checkpoint_dir` (a killed run goes on),
+            **run: `patience`, `verbose`, `resume_dir` (a killed run goes on),
                 `optimizer`, `clipnorm`, `jit_compile`: see `tasks.task.Task`.
 
         Returns:
@@ -319,9 +268,7 @@ class Translator(Task):
         Raises:
             ValueError: If the data cannot be read or are empty.
         """
-        pairs = pairs_from(data)
-        if not pairs:
-            raise ValueError("`data` is empty: there are no examples to train on.")
+        pairs = some(pairs_from(data))
         batches = PairBatches(
             *self._encoded(pairs),
             batch_size,
@@ -329,15 +276,12 @@ class Translator(Task):
             seed=seed,
             curriculum=curriculum,
         )
-        if self.options["scheduled_sampling"] is not None:
-            callbacks = [scheduled_sampling.SamplingRate(self, epochs), *callbacks]
         best = None
         if validation_data is not None:
             held = pairs_from(validation_data)
             best = partial(BestWeights, lambda: self.loss(held), "val_loss", lower=True)
-        return self._fit(
+        return self._train(
             batches,
-            as_dataset(batches),
             crc32(repr(pairs).encode("utf-8", "surrogatepass")),
             epochs=epochs,
             learning_rate=learning_rate,

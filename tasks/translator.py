@@ -3,12 +3,8 @@
 import keras
 from keras import layers, ops
 
-from tasks.attention_decoder import (
-    AttentionDecoder,
-    coverage_loss,
-    embedding_of,
-)
-from tasks.losses import token_losses
+from tasks.attention_decoder import embedding_of
+from tasks.writer import decoder_of, training_model_of
 from zoo.layers import Stack
 
 
@@ -43,18 +39,12 @@ class TranslatorParts:
             layer_options=options["encoder_options"],
             name="encoder",
         )
-        self.decoder = AttentionDecoder(
+        self.decoder = decoder_of(
             vocabulary_size,
-            options["embedding_dim"],
             options["decoder_layer"],
-            options["units"],
+            options,
             layer_options=options["decoder_options"],
-            attention=options["attention"],
             attention_units=options["units"],
-            dropout=options["dropout"],
-            tied=options["tied"],
-            sampling=options["scheduled_sampling"] is not None,
-            name="decoder",
         )
         # === Functional models ===
         inputs = {
@@ -71,18 +61,15 @@ class TranslatorParts:
             mask=inputs["target_mask"],
             memory_mask=inputs["source_mask"],
         )
-        self.model = keras.Model(
-            inputs, {"logits": logits, "attention": attention}, name="translator"
-        )
-        targets = keras.Input((None,), dtype="int32", name="targets")
-        mask = inputs["target_mask"]
-        losses = token_losses(logits, targets, mask, options["label_smoothing"])
-        share = RowShare(name="row_share")(losses, mask)
-        if options["coverage_loss"] and options["attention"] is not None:
-            missing = coverage_loss(attention, mask, inputs["source_mask"])
-            share = share + options["coverage_loss"] * missing
-        self.training_model = keras.Model(
-            {**inputs, "targets": targets}, share, name="translator_training"
+        answers = {"logits": logits, "attention": attention}
+        self.model = keras.Model(inputs, answers, name="translator")
+        self.training_model = training_model_of(
+            inputs,
+            answers,
+            options,
+            coverage=options["coverage_loss"],
+            memory_mask=inputs["source_mask"],
+            name="translator_training",
         )
 
     def encode(self, source_ids, source_mask):
@@ -92,28 +79,3 @@ class TranslatorParts:
         valid = ops.expand_dims(ops.cast(source_mask, memory.dtype), -1)
         count = ops.maximum(ops.sum(valid, 1), 1.0)
         return memory, ops.sum(memory * valid, 1) / count
-
-
-@keras.saving.register_keras_serializable(package="tasks")
-class RowShare(layers.Layer):
-    """Each row's share of a loss: their mean is the mean over all valid steps.
-
-    Call arguments:
-        losses: `(batch, time)`, 0 where masked.
-        mask: Boolean `(batch, time)`.
-    """
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def call(self, losses, mask):
-        valid = ops.maximum(ops.sum(ops.cast(mask, "float32")), 1.0)
-        rows = ops.cast(ops.shape(losses)[0], "float32")
-        return ops.sum(losses, 1) * (rows / valid)
-
-    def compute_output_shape(self, losses_shape, *_):
-        return losses_shape[:1]
-
-    def compute_mask(self, *_, **__):
-        return None

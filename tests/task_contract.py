@@ -90,7 +90,7 @@ import zoo
 from tests.task_contract import KillAfter
 start, arguments, state = sys.argv[1:]
 zoo.load(start).fit(
-    **json.load(open(arguments)), checkpoint_dir=state, callbacks=[KillAfter(1, 1)]
+    **json.load(open(arguments)), resume_dir=state, callbacks=[KillAfter(1, 1)]
 )
 """
 
@@ -263,7 +263,7 @@ class TaskContract:
         assert len(list(state.glob("*.checkpoint"))) == 1
         straight, resumed = zoo.load(start), zoo.load(start)
         wanted = straight.fit(**arguments).history
-        got = resumed.fit(**arguments, checkpoint_dir=state).history
+        got = resumed.fit(**arguments, resume_dir=state).history
         assert_same_weights(resumed, straight)
         assert got == wanted
 

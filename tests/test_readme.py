@@ -88,5 +88,5 @@ def test_code_that_trains_runs(tmp_path, monkeypatch):
         ("pairs.tsv", "a dog runs\tein Hund rennt\na cat sits\teine Katze sitzt\n"),
     ):
         (tmp_path / name).write_text(line * 8)
-    lines, _ = run_code(b for b in code_blocks("python") if trains(b))
+    lines, _ = run_code(code_blocks("python"))
     assert any(line.startswith("Shall I compare") for line in lines)

@@ -35,6 +35,7 @@ _TRAINING = {
 # The order is that of tables. Entries that a class knows nothing of are left out.
 SPACES = {
     "ner": {
+        "layer": {"choices": _CELLS},
         "units": {"choices": [64, 128, 192, 256]},
         "num_layers": {"choices": [1, 2]},
         "embedding_dim": {"choices": [50, 100, 150]},
@@ -44,9 +45,16 @@ SPACES = {
             "when": {"char_encoder": ["cnn", "lstm"]},
         },
         "dropout": _DROPOUT,
-        "recurrent_dropout": {"low": 0.0, "high": 0.4, "step": 0.1},
-        "zoneout_h": _ZONEOUT,
-        "zoneout_c": _ZONEOUT,
+        "recurrent_dropout": {
+            "low": 0.0,
+            "high": 0.4,
+            "step": 0.1,
+            "when": {"layer": ["zoneout_lstm", "gru"]},
+        },
+        "zoneout_h": {**_ZONEOUT, "when": {"layer": ["zoneout_lstm", "gru"]}},
+        "zoneout_c": {**_ZONEOUT, "when": {"layer": ["zoneout_lstm"]}},
+        "layer_options.window": {"choices": [1, 2], "when": {"layer": ["qrnn"]}},
+        "layer_options.zoneout": {**_ZONEOUT, "when": {"layer": ["qrnn"]}},
         "word_dropout": {"low": 0.0, "high": 0.2, "step": 0.05},
         **_TRAINING,
         "batch_size": {"choices": [8, 16, 32, 64]},
@@ -178,7 +186,7 @@ def known_names(cls):
             options = {**found, **options}
             break
     # The search has these in its own hands.
-    for name in ("seed", "verbose", "checkpoint_dir", "callbacks", "optimizer"):
+    for name in ("seed", "verbose", "resume_dir", "callbacks", "optimizer"):
         fit.pop(name, None)
     return options, fit
 

@@ -137,7 +137,7 @@ class Runner:
                 **arguments,
                 seed=record.seed,
                 verbose=0,
-                checkpoint_dir=place / STATE,
+                resume_dir=place / STATE,
                 callbacks=[Progress(record, records.write, self.deadline)],
             )
             found = score(task, held, self.objective)

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tasks.answering import predict_on_batch
 from tasks.data.pictures import picture_array, picture_digest
 
 
@@ -47,7 +48,7 @@ class RegionReader:
         few = len(arrays)
         if few > 1:  # few shapes: one for single pictures, one for batches
             arrays = np.resize(arrays, (self.batch_size, *arrays.shape[1:]))
-        found = self.net.predict_on_batch(arrays.astype("float32"))[:few]
+        found = predict_on_batch(self.net, arrays.astype("float32"))[:few]
         return np.asarray(found, "float32").reshape(few, *self.shape)
 
     def read(self, pictures, folder=None, mirror=False, verbose=0):

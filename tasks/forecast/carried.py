@@ -6,7 +6,8 @@ from keras import ops
 from tasks.forecast.ancestral import next_step_inputs
 from tasks.forecast.forms import embedded_steps, step_form
 from tasks.forecast.inputs import gaps, noise_input, window_inputs
-from tasks.forecast.model import Compiled, known_ahead, next_step
+from tasks.forecast.model import known_ahead, next_step
+from tasks.training import Compiled
 
 
 def why_not_carried(options):

@@ -4,27 +4,15 @@ Every row is one channel of one series. What a row is about besides its values c
 inputs of its own: which channel it is, static features, past and future covariates.
 """
 
-import keras
 from keras import ops
 
 from tasks.forecast.ancestral import NextStep
 from tasks.forecast.forms import segment_form, step_form
 from tasks.forecast.inputs import gaps, noise_input, target_inputs, window_inputs
 from tasks.forecast.season_copies import SeasonCopies
+from tasks.training import Compiled
 
 ARCHITECTURES = ("segment", "direct", "autoregressive")
-
-
-class Compiled(keras.Model):
-    """A functional model that XLA compiles also where Keras by itself would not: on a
-    CPU, where it makes training some twice as fast.
-    """
-
-    def _resolve_auto_jit_compile(self):
-        alone = getattr(self, "_distribute_strategy", None) is None
-        if keras.backend.backend() == "tensorflow" and alone:
-            return True
-        return super()._resolve_auto_jit_compile()
 
 
 def build_forecaster(parts):

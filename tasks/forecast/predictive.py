@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tasks.answering import predict_on_batch
+
 
 class Predictive:
     """Asks a forecaster's model, and reads what its head says.
@@ -58,7 +60,7 @@ class Predictive:
         if self.options["architecture"] == "autoregressive":
             found = self._paths(inputs, samples, random)
         else:
-            found = self.model.predict_on_batch(inputs)
+            found = predict_on_batch(self.model, inputs)
         return {name: np.asarray(x)[: len(rows)] for name, x in found.items()}
 
     def _paths(self, inputs, samples, random):
@@ -70,7 +72,7 @@ class Predictive:
             noise = random.random((rows, each, self.options["horizon"], 2), "float32")
             # Logarithms of it are taken.
             noise = np.clip(noise, 1e-6, 1 - 1e-6)
-            parts.append(self.model.predict_on_batch({**inputs, "noise": noise}))
+            parts.append(predict_on_batch(self.model, {**inputs, "noise": noise}))
         paths = np.concatenate([np.asarray(part["samples"]) for part in parts], 1)
         return {"samples": paths[:, :samples]}
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tasks.answering import predict_on_batch
 from tasks.forecast.carried import (
     build_foreteller,
     build_reader,
@@ -130,7 +131,7 @@ class CarriedState:
             rows = np.arange(start, min(start + size, windows.total))
             # Few shapes, as each is compiled anew.
             padded = np.resize(rows, rows_compiled(len(rows), size))
-            found = model.predict_on_batch(windows.rows(padded))
+            found = predict_on_batch(model, windows.rows(padded))
             parts.append({k: np.asarray(x)[: len(rows)] for k, x in found.items()})
         return {
             name: np.concatenate([part[name] for part in parts])

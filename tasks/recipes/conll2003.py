@@ -79,7 +79,7 @@ def train_one(args, data, variant, folder, seed):
         learning_rate=args.learning_rate,
         seed=seed,
         verbose=2,
-        checkpoint_dir=folder / "state",
+        resume_dir=folder / "state",
     )
     tagger.save(folder / "preset")
     best = max(history.history["val_f1"])

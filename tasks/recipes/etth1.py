@@ -154,7 +154,7 @@ def train_one(args, data, variant, folder, seed):
             learning_rate=args.learning_rate,
             seed=seed,
             verbose=2,
-            checkpoint_dir=folder / str(horizon) / "state",
+            resume_dir=folder / str(horizon) / "state",
         )
         forecaster.save(folder / str(horizon) / "preset")
         asked = [horizon] if own else HORIZONS

@@ -171,7 +171,7 @@ def train_one(args, net, data, variant, folder, seed):
         cache_dir=cache,
         seed=seed,
         verbose=2,
-        checkpoint_dir=folder / "state",
+        resume_dir=folder / "state",
         callbacks=[mean],
     )
     best = max(history.history["val_bleu_4"])

@@ -143,7 +143,7 @@ def train_one(args, data, variant, folder, seed):
         windows_per_epoch=args.windows_per_epoch,
         seed=seed,
         verbose=2,
-        checkpoint_dir=folder / "state",
+        resume_dir=folder / "state",
         callbacks=[mean],
     )
     mean.apply()

@@ -77,7 +77,7 @@ def open_text_encoder(args, vectors=True):
             learning_rate=2e-3,
             seed=0,
             verbose=2,
-            checkpoint_dir=second / "state",
+            resume_dir=second / "state",
         )
         tagging.save_encoder(tagger, second)
     return {"language_model": first, "parts": second}

@@ -28,7 +28,8 @@ from tasks.data.vectors import compress
 from tasks.data.vocabulary import RESERVED, UNKNOWN_ID, Vocabulary
 from tasks.data.words import normalize
 from tasks.encoders import encode_words, recurrent_encoder, word_inputs
-from tasks.training import Resume, warm_up_and_decay
+from tasks.resume import Resume
+from tasks.schedules import Schedule
 
 TOKENS_PER_BATCH = 2048
 LENGTHS = (8, 16, 32, 64)
@@ -344,7 +345,7 @@ def pretrain(
         table = vectors_for(words, *vectors, options["vector_groups"])
         model.get_layer("word_vectors").set_weights(table)
     steps = (decay_passes or passes) * parts * len(batches)
-    schedule = warm_up_and_decay(learning_rate, steps)
+    schedule = Schedule("cosine", learning_rate, steps)
     model.compile(
         keras.optimizers.Adam(schedule, global_clipnorm=1.0),
         per_token,

@@ -124,7 +124,7 @@ def fit(task, args, data, folder, seed, **more):
         learning_rate=args.learning_rate,
         seed=seed,
         verbose=2,
-        checkpoint_dir=folder / "state",
+        resume_dir=folder / "state",
         **more,
     )
 

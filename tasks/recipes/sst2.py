@@ -86,7 +86,7 @@ def reviewer(args, like, examples):
             examples[len(held) :],
             held,
             epochs=args.review_epochs,
-            checkpoint_dir=folder / "state",
+            resume_dir=folder / "state",
             **REVIEWS,
         )
         like.save(folder / "preset")

@@ -87,7 +87,7 @@ def pretrained(args, data, vectors):
             learning_rate=2e-3,
             seed=0,
             verbose=2,
-            checkpoint_dir=folders["tweets"] / "state",
+            resume_dir=folders["tweets"] / "state",
         )
         tagging.save_encoder(tagger, folders["tweets"])
     return folders
@@ -134,14 +134,14 @@ def choose_shift(args, data):
     return json.loads(path.read_text("utf-8"))["shift"]
 
 
-def learn(tagger, examples, seed, args, checkpoint_dir=None):
+def learn(tagger, examples, seed, args, resume_dir=None):
     tagger.fit(
         examples,
         epochs=args.epochs,
         learning_rate=args.learning_rate,
         seed=seed,
         verbose=2,
-        checkpoint_dir=checkpoint_dir,
+        resume_dir=resume_dir,
     )
 
 

@@ -13,11 +13,15 @@ from PIL import Image
 
 import zoo
 from tasks.captioning import Captioner
+from tasks.data.caption_words import END, CaptionCoder, caption_text
 from tasks.data.captions import CaptionBatches, captions_from
+from tasks.data.pictures import picture_array
+from tasks.data.vocabulary import Vocabulary
 from tasks.decoding.beam import BeamSearch
+from tasks.picture_export import squeezed, texts_of
 from tasks.pictures import convert
 from tasks.pictures.published import load_net
-from tests.task_contract import TaskContract, assert_same_weights
+from tests.task_contract import TaskContract, assert_same_weights, run_python
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
@@ -99,8 +103,30 @@ def one_epoch(train, tmp_path_factory):
     return start, task
 
 
+_SERVE_PICTURES = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+folder, pictures = sys.argv[1:]
+served, found = tf.saved_model.load(folder).signatures, {}
+for name, array in np.load(pictures).items():
+    kind = "floats" if array.dtype == "float32" else "serving_default"
+    answer = served[kind](pictures=tf.constant(array))
+    texts = [text.decode() for text in answer["text"].numpy().tolist()]
+    found[name] = [texts, answer["score"].numpy().tolist()]
+assert not {"zoo", "tasks", "tensorflow_text"} & set(sys.modules)
+print(json.dumps(found))
+"""
+
+
 class TestCaptioner(TaskContract):
     variant = True
+    costly = (
+        *TaskContract.costly,
+        "test_saves_and_loads",
+        "test_an_untrained_task",
+        "test_small_batches",
+    )
     score, enough, watched = "bleu_4", 80.0, "bleu_4"
     training = TRAINING
     trained_form = "a dataset"
@@ -142,6 +168,31 @@ class TestCaptioner(TaskContract):
         arrays = task.reader.arrays(self.inputs()[:3]).astype("float32")
         ids = np.array([[0, 3, 4], [0, 5, 6], [0, 3, 0]], "int32")
         return {"pictures": arrays, "target_ids": ids, "target_mask": ids >= 0}
+
+    @pytest.mark.parametrize("beam_width", [1, 3])
+    def test_exported_model_serves_without_the_zoo(self, trained, tmp_path, beam_width):
+        """Pictures in, strings out, in a process that knows nothing of the package."""
+        random = np.random.default_rng(3)
+        made = trained.reader.arrays(self.inputs())
+        given = {"made": made, "floats": (made / 255).astype("float32")}
+        for name, shape in {
+            "large": (81, 60),
+            "wide": (20, 90),
+            "tiny": (1, 1),
+        }.items():
+            given[name] = random.integers(0, 256, (2, *shape, 3)).astype("uint8")
+        np.savez(tmp_path / "given.npz", **given)
+        trained.export(tmp_path / "exported", beam_width=beam_width)
+        process = run_python(
+            _SERVE_PICTURES, tmp_path / "exported", tmp_path / "given.npz"
+        )
+        assert process.returncode == 0, process.stderr[-2000:]
+        for name, (texts, scores) in json.loads(process.stdout).items():
+            wanted = trained.predict(list(given[name]), beam_width=beam_width)
+            assert texts == [result.text for result in wanted], name
+            # Where pictures must be resized, a bit of them may differ.
+            close = 1e-4 if name in ("made", "floats") else 0.05
+            np.testing.assert_allclose(scores, [r.score for r in wanted], atol=close)
 
     def test_lengths_do_not_pile_up_traces(self, trained):
         """Any number of pictures, of any size, is answered in one of two shapes."""
@@ -200,10 +251,10 @@ def test_a_folder_is_read_by_name(trained, held, tmp_path):
 def test_what_was_done_before_a_broken_picture_is_kept(trained, held, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(Path(held[0][0]).read_bytes()[:200])
-    pictures = [path for path, _ in held[:5]]
+    pictures = [path for path, _ in held] * 2
     given = [*pictures, broken, pictures[0]]
     with pytest.raises(ValueError, match=r"broken\.png cannot be read") as caught:
-        trained.predict(given, batch_size=2, output=tmp_path / "out.tsv")
+        trained.predict(given, output=tmp_path / "out.tsv")
     wanted = [r.text for r in trained.predict(pictures)]
     assert [r.text for r in caught.value.results] == wanted
     lines = (tmp_path / "out.tsv").read_text().splitlines()
@@ -221,38 +272,37 @@ def test_pictures_of_any_size_are_answered(trained):
 
 
 def test_candidates_are_ranked_and_scored_by_the_model(trained, held):
-    found = trained.predict(held[3][0], beam_width=4)
+    found = trained.predict(held[3][0])
     scores = [c.score for c in found.candidates]
-    assert len(scores) == 4 and scores == sorted(scores, reverse=True)
+    assert len(scores) == 5 and scores == sorted(scores, reverse=True)
     assert found.candidates[0].text == found.text
     for candidate in found.candidates[:2]:
         (example,) = captions_from([(held[3][0], candidate.text)])
         regions = trained.reader.read([example.picture])
         tokens = len(candidate.words) + 1
-        loss = trained._loss([example], regions) * tokens
+        loss = trained.scorer.loss([example], regions) * tokens
         assert candidate.log_probability == pytest.approx(-loss, abs=0.02)
-        wanted = BeamSearch(4).score(candidate.log_probability, tokens)
+        wanted = BeamSearch().score(candidate.log_probability, tokens)
         assert candidate.score == pytest.approx(float(wanted), rel=1e-4)
 
 
 def test_the_loss_is_that_of_training_without_its_penalties(trained, held):
     found = captions_from(held)
     regions = trained.reader.read([example.picture for example in found])
-    batches = CaptionBatches([regions], trained._encoded(found), 64)
+    batches = CaptionBatches([regions], trained.scorer.encoded(found), 64)
     assert len(batches) == 1
     rows = np.asarray(trained.training_model.predict_on_batch(batches[0][0]))
     mean = float(np.sum(rows)) / len(rows)
-    assert trained._loss(found, regions) == pytest.approx(mean, rel=1e-4)
+    assert trained.scorer.loss(found, regions) == pytest.approx(mean, rel=1e-4)
 
 
-def test_the_net_is_not_trained(one_epoch):
-    start, task = one_epoch
-    before = zoo.load(start)
+def test_the_net_is_not_trained(trained, train):
+    untrained = make(train)  # with the seed that the trained one began with
     for a, b in zip(
-        before.parts.net.get_weights(), task.parts.net.get_weights(), strict=True
+        untrained.parts.net.get_weights(), trained.parts.net.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(a, b)
-    assert not task.parts.net.trainable_weights
+    assert not trained.parts.net.trainable_weights
 
 
 @pytest.mark.slow
@@ -284,6 +334,59 @@ def test_any_parts_learn(options, train, held):
     assert task.evaluate(held)["loss"] < 0.6 * before
 
 
+@pytest.mark.slow
+def test_exported_logits_are_those_of_the_model(trained, held, tmp_path):
+    import tensorflow as tf
+
+    arrays = trained.reader.arrays([path for path, _ in held[:3]]).astype("float32")
+    ids = np.array([[0, 3, 4], [0, 5, 6], [0, 3, 0]], "int32")
+    batch = {"pictures": arrays, "target_ids": ids, "target_mask": ids >= 0}
+    trained.export(tmp_path / "exported", strings=False)
+    exported = tf.saved_model.load(tmp_path / "exported")
+    served = exported.serve({name: tf.constant(x) for name, x in batch.items()})
+    for name, wanted in trained.model.predict_on_batch(batch).items():
+        np.testing.assert_allclose(served[name], wanted, atol=1e-5)
+    assert (tmp_path / "exported" / "assets.zoo" / "words.txt").is_file()
+
+
+@pytest.mark.slow
+def test_exported_floats_beyond_one_are_refused(trained, tmp_path):
+    import tensorflow as tf
+
+    trained.export(tmp_path / "exported", beam_width=1)
+    exported = tf.saved_model.load(tmp_path / "exported")
+    for wrong in (255.0, -0.1, np.nan):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="from 0 to 1"):
+            exported.signatures["floats"](
+                pictures=tf.fill((1, 8, 8, 3), tf.constant(wrong, "float32"))
+            )
+
+
+def test_words_are_put_together_in_a_graph_as_in_python():
+    words = ["a", "dog", "'s", "n't", "it's", "'such", "do", "\u00e9t\u00e9", "'ll"]
+    coder = CaptionCoder(Vocabulary((END, *words)))
+    random = np.random.default_rng(0)
+    ids = random.integers(2, len(coder.vocabulary), (50, 7)).astype("int32")
+    kept = np.arange(7) < random.integers(0, 8, 50)[:, None]
+    kept &= ids != coder.end
+    wanted = [
+        caption_text(coder.words(row[mask]))
+        for row, mask in zip(ids, kept, strict=True)
+    ]
+    texts = texts_of(coder.vocabulary, ids, kept).numpy()
+    assert [text.decode() for text in texts.tolist()] == wanted
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (81, 60), (20, 90), (1, 1), (47, 31)])
+def test_pictures_are_resized_in_a_graph_as_by_pillow(shape):
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype("uint8")
+    wanted = picture_array(pixels, 32).astype("float32")
+    got = squeezed(pixels[None].astype("float32"), 32)[0].numpy()
+    # Some halves are rounded otherwise.
+    assert np.abs(got - wanted).max() <= (0 if shape == (32, 32) else 1)
+    assert np.mean(got != wanted) < 0.005
+
+
 def test_the_penalty_asks_to_look_everywhere(train):
     """It is the mean over regions of (1 - summed attention)^2."""
     plain, task = make(train), make(train, coverage_loss=3.0)
@@ -304,7 +407,7 @@ def test_examples_are_saved_with_their_answers(trained, held, tmp_path):
     folder = task.save(tmp_path / "two")
     (example,) = json.loads((folder / "examples.json").read_text())
     assert example["picture"] == picture
-    assert zoo.load(folder).predict(picture).text == example["text"]
+    assert trained.predict(picture).text == example["text"]
 
 
 def test_a_net_can_be_taken_from_another_captioner(trained, train, tmp_path):

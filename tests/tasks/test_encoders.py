@@ -14,6 +14,7 @@ from tasks.encoders import (
     recurrent_encoder,
     word_inputs,
 )
+from zoo.layers import QRNN
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
@@ -190,6 +191,19 @@ def test_the_encoder_takes_the_options_of_its_layer():
     assert encoder.name == "second"
     for layer in (encoder.forward_layer, encoder.backward_layer):
         assert (layer.units, layer.zoneout_h, layer.recurrent_dropout) == (4, 0.1, 0.2)
+
+
+def test_the_encoder_may_be_of_another_kind():
+    encoder = recurrent_encoder(
+        4, layer="qrnn", layer_options={"window": 2}, zoneout_h=0.0
+    )
+    assert isinstance(encoder.forward_layer, QRNN)
+    assert encoder.forward_layer.window == 2
+
+
+def test_an_option_of_another_kind_of_layer_is_refused():
+    with pytest.raises(ValueError, match="QRNN.*zoneout_h"):
+        recurrent_encoder(4, layer="qrnn", zoneout_h=0.1)
 
 
 class TestCompressedVectors:

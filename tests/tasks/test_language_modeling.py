@@ -27,7 +27,15 @@ TINY = dict(
     input_dropout=0.05,
     output_dropout=0.05,
 )
-TRAINING = dict(epochs=20, batch_size=4, chunk=20, learning_rate=0.03, verbose=0)
+# Without XLA, which takes longer to compile than these runs to train.
+TRAINING = dict(
+    epochs=20,
+    batch_size=4,
+    chunk=20,
+    learning_rate=0.03,
+    verbose=0,
+    jit_compile=False,
+)
 
 
 def make(**options):
@@ -331,6 +339,17 @@ def test_any_layer_learns(options):
     assert np.isfinite(history["loss"]).all()
     said = model.generate("the", 20, seed=1)
     assert len(said.token_ids) == 20
+
+
+@pytest.mark.slow
+def test_xla_changes_nothing():
+    found = []
+    for compiled in (True, False):
+        model = make(input_dropout=0.2)
+        options = {"epochs": 2, "jit_compile": compiled, "learning_rate": 0.003}
+        model.fit(TRAIN, **{**TRAINING, **options})
+        found.append(model.evaluate(HELD_OUT)["loss"])
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
 def test_averaged_weights_are_better_than_the_last_ones():

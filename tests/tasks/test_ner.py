@@ -234,7 +234,14 @@ def test_tokens_without_tags_are_refused():
 
 
 @pytest.mark.parametrize(
-    "options", [{"units": 0}, {"char_encoder": "gru"}, {"crff": 1}]
+    "options",
+    [
+        {"units": 0},
+        {"char_encoder": "gru"},
+        {"crff": 1},
+        {"layer": "lstmm"},
+        {"zoneout_h": 0.1, "layer": "qrnn"},
+    ],
 )
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
@@ -262,7 +269,7 @@ def test_the_best_epoch_is_kept(monkeypatch):
 
 
 def test_a_finished_run_is_not_done_again(one_epoch, tmp_path):
-    arguments = {**TRAINING, "epochs": 2, "checkpoint_dir": tmp_path / "state"}
+    arguments = {**TRAINING, "epochs": 2, "resume_dir": tmp_path / "state"}
     first, second = zoo.load(one_epoch[0]), zoo.load(one_epoch[0])
     wanted = first.fit(TRAIN, HELD_OUT, **arguments).history
     steps = Steps()
@@ -286,9 +293,10 @@ class Steps(keras.callbacks.Callback):
     "options",
     [
         {"crf": False, "char_encoder": None, "casing_dim": 0, "num_layers": 2},
+        {"layer": "qrnn", "zoneout_h": 0.0, "zoneout_c": 0.0},
         {"char_encoder": "lstm", "recurrent_dropout": 0.1, "zoneout_c": 0.0},
     ],
-    ids=["softmax, no characters, two layers", "characters by LSTM"],
+    ids=["softmax, no characters, two layers", "QRNN", "characters by LSTM"],
 )
 def test_every_make_trains_and_saves(options, tmp_path):
     tagger = make(**options)

@@ -9,7 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from tasks.training import BestWeights, Resume, reseed, warm_up_and_decay
+from tasks.resume import Resume
+from tasks.schedules import Schedule
+from tasks.training import BestWeights, reseed
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
@@ -29,7 +31,7 @@ def make(units=4):
         ]
     )
     reseed(model, 1)
-    model.compile(keras.optimizers.Adam(warm_up_and_decay(0.1, 12)), "mse")
+    model.compile(keras.optimizers.Adam(Schedule("cosine", 0.1, 12)), "mse")
     return model
 
 
@@ -276,31 +278,3 @@ class TestReseed:
         reseed(model, 7)
         states = [tuple(np.array(layer.seed_generator.state)) for layer in layers]
         assert len(set(states)) == 3
-
-
-class TestSchedule:
-    RATE, STEPS = 0.01, 100
-
-    def rates(self):
-        schedule = warm_up_and_decay(self.RATE, self.STEPS)
-        return [float(schedule(step)) for step in range(self.STEPS + 1)]
-
-    def test_goes_up_first(self):
-        rates = self.rates()
-        assert rates[0] == pytest.approx(self.RATE / 10)
-        assert rates[:6] == sorted(rates[:6])
-
-    def test_reaches_the_highest_rate(self):
-        assert max(self.rates()) == pytest.approx(self.RATE)
-        assert self.rates()[5] == max(self.rates())
-
-    def test_comes_down_to_a_tenth(self):
-        rates = self.rates()
-        assert rates[5:] == sorted(rates[5:], reverse=True)
-        assert rates[-1] == pytest.approx(self.RATE / 10)
-
-    @pytest.mark.parametrize("steps", [0, 1, 2])
-    def test_short_runs_have_rates(self, steps):
-        schedule = warm_up_and_decay(self.RATE, steps)
-        rates = [float(schedule(step)) for step in range(steps + 1)]
-        assert np.isfinite(rates).all() and max(rates) <= self.RATE * 1.0001

@@ -11,7 +11,7 @@ from tasks.forecast.inputs import window_inputs
 from tasks.forecast.model import build_forecaster
 from tasks.forecast.options import OPTIONS, checked_options, model_sizes
 from tasks.forecast.parts import Parts
-from tasks.task import row_loss
+from tasks.losses import row_loss
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"

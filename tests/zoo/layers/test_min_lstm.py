@@ -83,7 +83,7 @@ class TestOptions:
     def test_dropout_is_the_same_for_all_steps(self):
         """A row of equal steps stays where it starts, if it starts where it ends."""
         layer = MinLSTM(UNITS, dropout=0.5, seed=1, return_sequences=True)
-        inputs = np.ones((64, 200, FEATURES), "float32")
+        inputs = np.ones((64, 2000, FEATURES), "float32")
         outputs = numbers(layer(inputs, training=True))[0]
         close(outputs[:, -1], outputs[:, -50], 1e-4)
         assert len(np.unique(outputs[:, -1, 0].round(3))) > 2

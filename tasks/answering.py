@@ -1,0 +1,39 @@
+"""Answers of a model on one device, also where several train it."""
+
+import contextlib
+
+import keras
+
+from zoo.lazy import tf
+
+
+def predict_on_batch(model, inputs):
+    """As `model.predict_on_batch(inputs)`.
+
+    Under a `tf.distribute` strategy Keras would have every device answer the same
+    inputs, and put all their answers into one array.
+
+    Args:
+        model: `keras.Model`.
+        inputs: What it takes.
+    """
+    if getattr(model, "_distribute_strategy", None) is not None:
+        model._distribute_strategy = None
+    with one_device():
+        return model.predict_on_batch(inputs)
+
+
+@contextlib.contextmanager
+def one_device():
+    """Within it, code runs as if in the scope of no strategy."""
+    if keras.backend.backend() != "tensorflow" or not tf.distribute.has_strategy():
+        yield
+        return
+    # TensorFlow has no public way out of a scope that somebody else has entered.
+    from tensorflow.python.distribute import distribute_lib
+
+    distribute_lib._push_per_thread_mode(distribute_lib._get_default_replica_mode())
+    try:
+        yield
+    finally:
+        distribute_lib._pop_per_thread_mode()

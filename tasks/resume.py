@@ -1,0 +1,194 @@
+"""Runs that survive a kill, and end as if it had not been."""
+
+import keras
+
+from tasks import checkpoints
+from tasks.callback_states import states_of, take_up_states
+from tasks.distributed_values import read, replicas_agree, write
+
+
+class Resume(keras.callbacks.Callback):
+    """Saves the whole state of a run from time to time, and picks it up again.
+
+    The state is that of the model's variables (random generators are among them), of
+    the optimizer, of the metrics, of `BestWeights` and of other callbacks that offer
+    it, of the logs, and of the position in the data. A file is written beside, then
+    moved into place, and carries its checksum: a kill at any moment, or a damaged file,
+    costs what came after the state before. The last two files are kept.
+
+    Where several workers train, the first of them writes, and all of them read.
+
+    Args:
+        folder: Where to keep them; made if missing.
+        settings: Dict of plain values that a run which goes on must share.
+        best: The run's `BestWeights`, if it has one.
+        callbacks: Other callbacks whose states to keep: those with `get_state` and
+            `set_state`, which give and take plain values or a pair of them and a list
+            of arrays; and Keras' `EarlyStopping` and `ReduceLROnPlateau`.
+        save_every: Steps after which to save within an epoch; `None` only at its end.
+        writes: Whether this process writes files.
+
+    Attributes:
+        stopped: Whether the restored run had come to its end early.
+        step: Steps that the restored run had done of its last epoch.
+
+    Example: `resume = Resume(folder)`, then
+    `model.fit(..., initial_epoch=resume.restore(model), callbacks=[resume])`, with
+    `resume` as the last callback, so that it sees the logs of all others.
+    """
+
+    def __init__(
+        self,
+        folder,
+        settings=None,
+        best=None,
+        callbacks=(),
+        save_every=None,
+        writes=True,
+    ):
+        super().__init__()
+        whole = isinstance(save_every, int) and not isinstance(save_every, bool)
+        if save_every is not None and (not whole or save_every < 1):
+            raise ValueError(
+                "`save_every` must be a positive number of steps, or `None` for once "
+                f"an epoch. Received: {save_every!r}"
+            )
+        self.folder, self.settings = folder, dict(settings or {})
+        self.best, self.callbacks = best, list(callbacks)
+        self.save_every, self.writes = save_every, writes
+        self.stopped, self.step, self._logs = False, 0, []
+        self._epoch, self._saved, self._metrics, self._states = 0, 0, None, None
+
+    # === Back from a file ===
+
+    def restore(self, model):
+        """Loads the newest sound state into a compiled model; returns its epoch.
+
+        Returns 0 where there is none yet. `step` says where in that epoch it was.
+
+        Raises:
+            OSError: If states cannot be saved in the folder.
+            ValueError: If a state is there but belongs to another model or run, or
+                all states are damaged.
+        """
+        model.optimizer.build(model.trainable_variables)
+        epoch, paths = 0, checkpoints.paths_in(self.folder)
+        for path in paths:
+            state = checkpoints.read(path)
+            if state is not None:
+                epoch = self._take_up(model, path, *state)
+                break
+            print(f"{path} is damaged; falling back to the state before it.")
+        else:
+            if paths:
+                raise ValueError(
+                    f"No state in {self.folder} is sound. Remove the folder to start "
+                    "the run anew."
+                )
+        if not replicas_agree(model, [epoch, self.step]):
+            raise ValueError(
+                f"The workers do not find the same state in {self.folder}: it must be "
+                "one folder that all of them see."
+            )
+        if self.writes:
+            checkpoints.check_writable(self.folder)
+        return epoch
+
+    def _take_up(self, model, path, head, arrays):
+        self._check_settings(path, head["settings"])
+        advice = "Give this run a folder of its own, or remove that one."
+        variables, arrays = _variables(model), iter(arrays)
+        stored = [next(arrays) for _ in range(head["variables"])]
+        values = [read(v) for v in variables]
+        if [v.shape for v in values] != [a.shape for a in stored]:
+            raise ValueError(f"{path} belongs to a model of another size. {advice}")
+        for variable, array in zip(variables, stored, strict=True):
+            write(variable, array)
+        self._metrics = [next(arrays) for _ in range(head.get("metrics", 0))] or None
+        states = head.get("callbacks", [])
+        self._states = [
+            (name, value, [next(arrays) for _ in range(count)])
+            for name, value, count in states
+        ]
+        if self.best is not None:
+            self.best.set_state(head["best"], list(arrays))
+        self.stopped, self._logs = head["stopped"], head["logs"]
+        self.step = head.get("step", 0)
+        return head["epoch"]
+
+    def _check_settings(self, path, before):
+        for name in {**before, **self.settings}:
+            if before.get(name) != self.settings.get(name):
+                raise ValueError(
+                    f"{path} belongs to another run: `{name}` was "
+                    f"{before.get(name)!r}, now it is {self.settings.get(name)!r}. "
+                    "Give this run a folder of its own, or remove that one."
+                )
+
+    # === In the run ===
+
+    def on_train_begin(self, logs=None):
+        # Here, as callbacks forget when training begins.
+        if self._states is not None:
+            take_up_states(self.callbacks, self._states)
+            self._states = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch, self._saved = epoch, self.step
+        if self._metrics is not None:
+            # Here, as Keras empties them before each epoch.
+            metrics = self.model.metrics_variables
+            for variable, array in zip(metrics, self._metrics, strict=True):
+                write(variable, array)
+        self._metrics = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.save_every is None or batch + 1 - self._saved < self.save_every:
+            return
+        if batch + 1 < self.params["steps"]:
+            self._saved = batch + 1
+            self._save(self._epoch, batch + 1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.step = 0
+        self._logs.append({name: float(x) for name, x in (logs or {}).items()})
+        self._save(epoch + 1, 0)
+
+    def _save(self, epoch, step):
+        model = self.model
+        arrays = [read(v) for v in _variables(model)]
+        head = {
+            "epoch": epoch,
+            "step": step,
+            "settings": self.settings,
+            "variables": len(arrays),
+            "stopped": bool(model.stop_training),
+            "logs": self._logs,
+        }
+        if step:
+            metrics = [read(v) for v in model.metrics_variables]
+            head["metrics"] = len(metrics)
+            arrays += metrics
+        states = states_of(self.callbacks)
+        head["callbacks"] = [(name, value, len(own)) for name, value, own in states]
+        arrays += [array for _, _, own in states for array in own]
+        if self.best is not None:
+            head["best"], weights = self.best.get_state()
+            arrays += weights
+        if self.writes:
+            checkpoints.write(
+                self.folder, checkpoints.name_of(epoch, step), head, arrays
+            )
+
+    def on_train_end(self, logs=None):
+        # The history is that of the whole run, epochs before the restart too.
+        names = dict.fromkeys(name for row in self._logs for name in row)
+        self.model.history.epoch = list(range(len(self._logs)))
+        self.model.history.history = {
+            name: [row[name] for row in self._logs if name in row] for name in names
+        }
+
+
+def _variables(model):
+    # `model.variables` includes the states of random generators, weights do not.
+    return [*model.variables, *model.optimizer.variables]
