@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from tasks.fitting import Fitting
 from tasks.schedules import KINDS, Plateau, Schedule
+from tasks.training import BestWeights
 
 STEPS, RATE = 200, 0.02
 
@@ -106,3 +108,66 @@ class TestPlateau:
         again = Plateau()
         again.set_state(states[-1])
         assert again.get_state() == {"best": -2.0, "waited": 1}
+
+
+class Rows(keras.utils.PyDataset):
+    """Ten batches of rows whose losses are their sums."""
+
+    epoch = 0
+
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        return np.full((4, 3), index, "float32"), np.zeros(4, "float32")
+
+
+def trained(schedule, epochs=2, best=None):
+    """A compiled run, and the rates after each epoch."""
+    inputs = keras.Input((3,))
+    losses = keras.layers.Dense(1)(inputs)[:, 0]
+    found, batches = [], Rows()
+    fitting = Fitting(
+        keras.Model(inputs, losses),
+        None,
+        batches,
+        batches,
+        epochs=epochs,
+        seed=1,
+        accumulate=1,
+        shard="data",
+    )
+    more = fitting.compile(
+        None,
+        "auto",
+        1,
+        0.5,
+        schedule=schedule,
+        best=best,
+        clipnorm=1.0,
+        rate_decay=1.0,
+        unfreeze_every=0,
+    )
+
+    def see(epoch, logs):
+        found.append(float(fitting.model.optimizer.learning_rate))
+
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=see)
+    kept = [] if best is None else [best]
+    fitting.run([*kept, *more, watch], None, 0)
+    return found
+
+
+class TestOfARun:
+    def test_it_is_followed_to_the_end_of_the_run(self):
+        np.testing.assert_allclose(trained("linear")[-1], 0.05, rtol=1e-4)
+        np.testing.assert_allclose(trained("constant")[-1], 0.5, rtol=1e-4)
+
+    def test_a_plateau_watches_the_score_of_the_run(self):
+        scores = iter([1.0, 2.0, 3.0, 2.0, 2.0, 2.0])
+        best = BestWeights(lambda: next(scores), name="val_f1")
+        assert trained("plateau", epochs=5, best=best) == [0.5, 0.5, 0.5, 0.5, 0.25]
+
+    def test_an_unknown_one_is_refused(self):
+        with pytest.raises(ValueError, match="`schedule`.*Did you mean 'plateau'"):
+            trained("plateu")
