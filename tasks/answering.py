@@ -31,9 +31,14 @@ def one_device():
         return
     # TensorFlow has no public way out of a scope that somebody else has entered.
     from tensorflow.python.distribute import distribute_lib
+    from tensorflow.python.framework import ops
 
+    graph = ops.get_default_graph()
+    # Strategies stand between `tf.Variable` and those who call it.
+    creators, graph._variable_creator_stack = graph._variable_creator_stack, []
     distribute_lib._push_per_thread_mode(distribute_lib._get_default_replica_mode())
     try:
         yield
     finally:
         distribute_lib._pop_per_thread_mode()
+        graph._variable_creator_stack = creators

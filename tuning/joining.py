@@ -26,7 +26,8 @@ def join(directory, train, validation, *, address, name, strategy=None):
         address: `"host:port"` of the leading process.
         name: Name of this worker, another one for each. A worker that was killed goes
             on with its trial under the same name.
-        strategy: `tf.distribute.Strategy` that trials run under.
+        strategy: What `tasks.strategy` returns, or a `tf.distribute.Strategy`: where
+            trials run.
 
     Raises:
         SearchError: If there is no such search, its data are others, or nobody

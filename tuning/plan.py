@@ -116,7 +116,8 @@ def task_or_class(task):
 
 def is_tpu(strategy):
     """Whether a strategy runs on TPUs."""
-    return strategy is not None and "TPU" in type(strategy).__name__
+    kind = getattr(strategy, "kind", type(strategy).__name__)
+    return strategy is not None and "TPU" in kind.upper()
 
 
 def source_in(folder, plan, task=None):

@@ -53,8 +53,8 @@ def search(
             128]` are choices, `"dropout": (0.1, 0.5)` is a range, `"epochs": 5` is
             fixed. Any option of the task's class and any argument of its `fit` may come
             here. See `tuning.space.Space.build`.
-        strategy: `tf.distribute.Strategy` that trials run under; on TPUs, sizes of
-            layers are multiples of 128.
+        strategy: What `tasks.strategy` returns, or a `tf.distribute.Strategy`: where
+            trials run. On TPUs, sizes of layers are multiples of 128.
         directory: Folder of the search, `searches/<task>-<digits>` by default.
         seed: Decides what is tried, and the chance in each trial.
         max_time: Seconds after which no trial begins and a running one ends with its

@@ -131,6 +131,18 @@ class TestScope:
         with found.scope(), found.scope():
             assert current() is found
 
+    @pytest.mark.parametrize("inside", [True, False])
+    def test_one_device_trains_in_it_and_outside(self, inside):
+        scope = tasks.strategy("cpu", verbose=False).scope()
+        make, data, own = distributed.TASKS["text_classification"]
+        with scope:
+            task = make()
+            if inside:
+                task.fit(data(), **own, epochs=1, verbose=0)
+        if not inside:
+            task.fit(data(), **own, epochs=1, verbose=0)
+        assert len(task.training_model.history.history["loss"]) == 1
+
     def test_an_error_leaves_it(self):
         with pytest.raises(KeyError), tasks.strategy("cpu", verbose=False).scope():
             raise KeyError

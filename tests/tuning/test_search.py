@@ -13,6 +13,7 @@ import tuning
 import zoo
 from tests.tuning.toy import HELD_OUT, TRAIN, TROUBLES, Curve
 from tuning.errors import SearchError
+from tuning.plan import is_tpu
 from tuning.records import Record
 from tuning.result import winner_of
 
@@ -364,10 +365,13 @@ def test_without_a_folder_the_same_call_finds_its_own(tmp_path, monkeypatch):
     assert other.directory != first.directory
 
 
-def test_a_strategy_s_scope_is_where_models_are_made(tmp_path):
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_strategy_s_scope_is_where_models_are_made(ours, tmp_path):
+    import tasks
     from zoo.lazy import tf
 
-    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    found = tasks.strategy("cpu", verbose=False)
+    strategy = found.distribute
     seen = []
     make = Curve.for_data.__func__
 
@@ -377,10 +381,18 @@ def test_a_strategy_s_scope_is_where_models_are_made(tmp_path):
 
     Curve.for_data = classmethod(spy)
     try:
-        result = search(tmp_path / "s", trials=1, strategy=strategy)
+        chosen = found if ours else strategy
+        result = search(tmp_path / "s", trials=1, strategy=chosen)
     finally:
         Curve.for_data = classmethod(make)
     assert seen[-1] and len(result.trials) == 1
+
+
+@pytest.mark.parametrize("kind, tpu", [("tpu", True), ("gpus", False), (None, False)])
+def test_a_tpu_is_known_by_its_kind(kind, tpu):
+    from tasks.strategies import Strategy
+
+    assert is_tpu(kind and Strategy(kind, None, ["a"])) is tpu
 
 
 def test_a_torn_folder_of_a_model_is_made_anew(tmp_path):
