@@ -4,7 +4,12 @@ import contextlib
 
 import keras
 
-from zoo.lazy import tf
+from zoo.lazy import Lazy, tf
+
+# TensorFlow has no public way out of a scope that somebody else has entered.
+_HINT = "pip install 'tensorflow>=2.20,<2.22'"
+_distribution = Lazy("tensorflow.python.distribute.distribute_lib", _HINT)
+_framework = Lazy("tensorflow.python.framework.ops", _HINT)
 
 
 def predict_on_batch(model, inputs):
@@ -29,16 +34,12 @@ def one_device():
     if keras.backend.backend() != "tensorflow" or not tf.distribute.has_strategy():
         yield
         return
-    # TensorFlow has no public way out of a scope that somebody else has entered.
-    from tensorflow.python.distribute import distribute_lib
-    from tensorflow.python.framework import ops
-
-    graph = ops.get_default_graph()
+    graph = _framework.get_default_graph()
     # Strategies stand between `tf.Variable` and those who call it.
     creators, graph._variable_creator_stack = graph._variable_creator_stack, []
-    distribute_lib._push_per_thread_mode(distribute_lib._get_default_replica_mode())
+    _distribution._push_per_thread_mode(_distribution._get_default_replica_mode())
     try:
         yield
     finally:
-        distribute_lib._pop_per_thread_mode()
+        _distribution._pop_per_thread_mode()
         graph._variable_creator_stack = creators

@@ -34,6 +34,7 @@ def finished(*arguments):
     assert process.returncode == 0, process.stderr[-3000:]
 
 
+@pytest.mark.slow
 def test_one_killed_while_it_writes_goes_on(tmp_path):
     state, again, straight = (tmp_path / x for x in ("state", "a.npz", "b.npz"))
     # Five steps, five moments of the first file, five steps, two of the next file.

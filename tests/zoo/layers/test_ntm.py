@@ -52,6 +52,10 @@ class TestNTM(RecurrentContract):
         "write_heads": 2,
     }
 
+    @pytest.mark.slow
+    def test_fit_learns_to_remember(self):
+        super().test_fit_learns_to_remember()
+
     def state(self, layer, dtype="float32"):
         """Random states; weightings are such as heads have."""
         state = super().state(layer, dtype)
