@@ -5,6 +5,7 @@ import keras
 from tasks import checkpoints
 from tasks.callback_states import states_of, take_up_states
 from tasks.distributed_values import read, replicas_agree, write
+from tasks.gradient_norm import is_noted_norm
 
 
 class Resume(keras.callbacks.Callback):
@@ -191,4 +192,5 @@ class Resume(keras.callbacks.Callback):
 
 def _variables(model):
     # `model.variables` includes the states of random generators, weights do not.
-    return [*model.variables, *model.optimizer.variables]
+    own = [v for v in model.optimizer.variables if not is_noted_norm(v)]
+    return [*model.variables, *own]
