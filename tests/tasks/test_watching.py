@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tasks
+from tasks.distributed_values import read
 from tasks.gradient_norm import watch_gradients
 from tasks.watching import EpochTable, StopAtNaN, Throughput
 
@@ -224,9 +225,9 @@ class TestThroughput:
 class TestMovingAverage:
     def test_is_what_is_left_in_the_end(self):
         model, weights = model_of(), []
-        head = model.training_model.trainable_variables[-1]
+        head = model.model.trainable_variables[-1]
         note = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda batch, logs: weights.append(np.array(head))
+            on_train_batch_end=lambda batch, logs: weights.append(read(head))
         )
         model.fit(
             TEXT,
@@ -240,7 +241,7 @@ class TestMovingAverage:
         average = weights[0]
         for value in weights[1:]:
             average = 0.8 * average + 0.2 * value
-        np.testing.assert_allclose(np.array(head), average, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(read(head), average, rtol=1e-4, atol=1e-6)
 
     def test_is_what_is_scored_and_kept(self):
         model = model_of()
