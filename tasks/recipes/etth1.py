@@ -81,7 +81,7 @@ class Recipe:
 
     def add_arguments(self, parser):
         parser.set_defaults(seeds=[1, 2, 3, 4, 5])
-        add_arguments(parser, VARIANTS, epochs=8, learning_rate=2e-3)
+        add_arguments(parser, VARIANTS, epochs=8, learning_rate=1e-3)
         parser.add_argument(
             "--development", action="store_true", help="score on earlier months only"
         )
