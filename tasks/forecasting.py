@@ -58,6 +58,9 @@ class Forecaster(Foresight, Hindsight, Task):
             `"last"` (its last value), `"scale"` (its mean absolute value) or `None`.
         normalized_loss: Whether losses are those of normalised values, so that each
             window counts alike; if not, those of transformed values.
+        loss_horizons: Numbers of steps, such as `[96, 720]`: training counts the mean
+            loss over the first so many steps of each alike, so that near steps count
+            more. By default all steps of the horizon count alike.
         transform: `None`, `"standard"`, `"log"` or `"box_cox"`, of the values before
             all that, see `tasks.forecast.scaling.Scaling`. Undone in every answer.
         segment_length: Steps of a segment; a season by default, or 12 at most.

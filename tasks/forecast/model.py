@@ -4,6 +4,7 @@ Every row is one channel of one series. What a row is about besides its values c
 inputs of its own: which channel it is, static features, past and future covariates.
 """
 
+import numpy as np
 from keras import ops
 
 from tasks.forecast.ancestral import NextStep
@@ -68,7 +69,17 @@ def _loss(parts, raw, target, scale, mask):
         losses = losses * scale**parts.head.power
     there = ops.cast(mask, losses.dtype)
     losses = ops.where(mask, losses, 0.0)
+    if parts.options["loss_horizons"]:
+        there = there * _step_weights(parts.options)
+        return ops.sum(losses * there, 1) / ops.maximum(ops.sum(there, 1), 1e-6)
     return ops.sum(losses, 1) / ops.maximum(ops.sum(there, 1), 1.0)
+
+
+def _step_weights(options):
+    """What each step counts, `(horizon,)`: the means over several horizons alike."""
+    steps, horizons = options["horizon"], options["loss_horizons"]
+    weights = sum((np.arange(steps) < n) * (steps / n) for n in horizons)
+    return ops.convert_to_tensor((weights / len(horizons)).astype("float32"))
 
 
 def _build_autoregressive(parts):

@@ -14,6 +14,7 @@ OPTIONS = dict(
     median_leads=False,
     normalization="instance",
     normalized_loss=True,
+    loss_horizons=(),
     transform=None,
     segment_length=None,
     dropout=0.1,
@@ -70,6 +71,7 @@ def checked_options(options):
             '`median_leads` needs head="quantiles" with 0.5 among its levels, and '
             'another architecture than "autoregressive".'
         )
+    _check_loss_horizons(options)
     if options["segment_length"] is None:
         season, most = options["season"], min(options["context_length"], 48)
         length = season if 1 < season <= most else min(12, options["horizon"])
@@ -78,7 +80,24 @@ def checked_options(options):
     options["calendar"] = list(options["calendar"])
     options["layer_options"] = dict(options["layer_options"])
     options["columns"] = dict(options["columns"])
+    options["loss_horizons"] = [int(steps) for steps in options["loss_horizons"]]
     return options
+
+
+def _check_loss_horizons(options):
+    horizons, most = list(options["loss_horizons"]), options["horizon"]
+    if not all(isinstance(n, int) and 1 <= n <= most for n in horizons):
+        raise ValueError(
+            f"`loss_horizons` are numbers of steps from 1 to {most}. "
+            f"Received: {horizons!r}"
+        )
+    if horizons and (
+        max(horizons) < most or options["architecture"] == "autoregressive"
+    ):
+        raise ValueError(
+            f"`loss_horizons` must reach the whole horizon, {most} steps, and is not "
+            f'for architecture="autoregressive". Received: {horizons!r}'
+        )
 
 
 def model_sizes(options):

@@ -29,7 +29,7 @@ from tasks.recipes.weight_mean import WeightMean
 CONTEXT, HORIZONS = 96, (96, 192, 336, 720)
 SCORES = [f"{name}_{h}" for h in HORIZONS for name in ("mse", "mae")]
 OPTIONS = dict(
-    units=128,
+    units=256,
     segment_length=48,
     dropout=0.5,
     head="quantiles",
@@ -81,7 +81,7 @@ class Recipe:
 
     def add_arguments(self, parser):
         parser.set_defaults(seeds=[1, 2, 3, 4, 5])
-        add_arguments(parser, VARIANTS, epochs=8, learning_rate=1e-3)
+        add_arguments(parser, VARIANTS, epochs=10, learning_rate=1e-3)
         parser.add_argument(
             "--development", action="store_true", help="score on earlier months only"
         )

@@ -433,6 +433,8 @@ def test_counts_are_foretold_as_counts():
         ),
         (dict(median_leads=True, head="mae"), "median_leads.*quantiles"),
         (dict(median_leads=True, quantiles=[0.1, 0.9]), "median_leads.*0.5"),
+        (dict(loss_horizons=[2]), "loss_horizons.*whole horizon"),
+        (dict(loss_horizons=[0, 4]), "loss_horizons.*from 1"),
         (dict(season=0), "season.*positive integer"),
         (dict(dropout=1.0), "below 1"),
     ],

@@ -201,6 +201,24 @@ def test_losses_may_be_those_of_the_data():
     )
 
 
+@pytest.mark.parametrize("gaps", [False, True])
+def test_horizons_count_alike(gaps):
+    options = sizes(head="mae", loss_horizons=[2, 5])
+    given = {**batch(options), **truth(options)}
+    mask = np.ones_like(given["target_mask"])
+    mask[:, 1] = not gaps
+    given["target_mask"] = mask
+    model, training = build_forecaster(Parts(options))
+    inputs = {name: given[name] for name in ("values", "mask")}
+    values, there = given["values"], given["mask"]
+    scale = np.array([row[m].std() for row, m in zip(values, there, strict=True)])
+    errors = np.abs(run(model, inputs)["mean"] - given["target"]) / scale[:, None]
+    near = np.arange(errors.shape[1]) < 2
+    weights = mask * (near / 2 + 1 / errors.shape[1])
+    wanted = (errors * weights).sum(1) / weights.sum(1)
+    np.testing.assert_allclose(run(training, given), wanted, rtol=1e-4)
+
+
 def test_a_leading_median_is_what_absolute_errors_would_make():
     options = dict(units=5, segment_length=3, dropout=0.0)
     led = sizes(**options, median_leads=True, quantiles=[0.1, 0.5, 0.9])
