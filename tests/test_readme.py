@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,14 @@ def trains(block):
     return "import tasks" in block
 
 
-def test_code_runs_and_prints_what_it_says(tmp_path, monkeypatch):
+@pytest.fixture
+def holiday(tmp_path):
+    """The photograph that the README speaks of."""
+    pictures = ROOT / "tasks" / "demo" / "data" / "pictures"
+    shutil.copy(pictures / "woman.jpg", tmp_path / "holiday.jpg")
+
+
+def test_code_runs_and_prints_what_it_says(tmp_path, monkeypatch, holiday):
     monkeypatch.chdir(tmp_path)
     lines, expected = run_code(b for b in code_blocks("python") if not trains(b))
     assert expected
@@ -80,7 +88,7 @@ def test_code_runs_and_prints_what_it_says(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_code_that_trains_runs(tmp_path, monkeypatch):
+def test_code_that_trains_runs(tmp_path, monkeypatch, holiday):
     monkeypatch.chdir(tmp_path)
     for name, line in (
         ("poems.txt", "Shall I compare thee to a summer's day?\n"),
