@@ -20,7 +20,9 @@ def watch_gradients(optimizer):
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     with keras.name_scope(inner.name):
         # The sum is the same on all devices.
-        norm = inner.add_variable((), "zeros", "float32", "only_first_replica", NAME)
+        norm = inner.add_variable(
+            (), "zeros", "float32", "only_first_replica", name=NAME
+        )
     clip = inner._clip_gradients
 
     def clip_and_note(gradients):
