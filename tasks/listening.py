@@ -37,7 +37,9 @@ class Listener:
         """List of arrays of recordings, see `recording_array`."""
         return [recording_array(r, self.log_mel.sample_rate, rate) for r in recordings]
 
-    def transcripts(self, recordings, how, batch_size, rate=None, verbose="auto"):
+    def transcripts(
+        self, recordings, how, batch_size, rate=None, verbose="auto", timed=True
+    ):
         """Transcribes recordings.
 
         Args:
@@ -46,6 +48,7 @@ class Listener:
             batch_size: Most pieces at once.
             rate: Of arrays that come without.
             verbose: Whether to show a progress bar.
+            timed: Whether to find out when each character was heard.
 
         Returns:
             List of `Transcript`.
@@ -54,43 +57,31 @@ class Listener:
         sample_rate = self.log_mel.sample_rate
         spans = [quiet_pieces(x, sample_rate, self.max_seconds) for x in samples]
         pieces = [x[a:b] for x, own in zip(samples, spans, strict=True) for a, b in own]
-        found = iter(self.pieces(self.log_mel.of(pieces), how, batch_size, verbose))
+        features = self.log_mel.of(pieces)
+        found = iter(self._parts(features, how, batch_size, verbose, timed))
         results = []
         for recording, x, own in zip(recordings, samples, spans, strict=True):
             parts = [self._moved(next(found), *span, sample_rate) for span in own]
-            whole = _joined(recording, parts, len(x) / sample_rate)
-            results.append(whole)
+            results.append(_joined(recording, parts, len(x) / sample_rate))
         return results
 
     def texts(self, features, how, batch_size):
-        """The best text for each array of features, strings; no times are found."""
-        texts = [None] * len(features)
-        for inputs, members in self._batches(features, batch_size):
-            ranked, _ = self._decoded(inputs, how)
-            for row, member in enumerate(members):
-                texts[member] = self._text(ranked[row][0][0])
-        return texts
+        """The best text for each array of features, strings."""
+        return [part.text for part in self._parts(features, how, batch_size, 0, False)]
 
-    def pieces(self, features, how, batch_size, verbose="auto"):
+    def _parts(self, features, how, batch_size, verbose, timed):
         """A `Transcript` for each array of features, in seconds of its own."""
         found = [None] * len(features)
         rows = min(batch_size, max(1, len(features)))
-        count = len(SpeechBatches(features, None, rows))
-        bar = progress_bar(count, verbose)
-        for inputs, members in self._batches(features, batch_size):
-            ranked, given = self._decoded(inputs, how)
-            steps = self._alignments(ranked, given)
+        batches = SpeechBatches(features, None, rows)
+        bar = progress_bar(len(batches), verbose)
+        for number, members in enumerate(batches.order()):
+            ranked, given = self._decoded(batches[number][0], how)
+            steps = self._alignments(ranked, given) if timed else [None] * rows
             for row, member in enumerate(members):
                 found[member] = self._one(features[member], ranked[row], steps[row])
             bar.add(1)
         return found
-
-    def _batches(self, features, batch_size):
-        """Pairs of a batch of inputs and the places of its rows in `features`."""
-        rows = min(batch_size, max(1, len(features)))
-        batches = SpeechBatches(features, None, rows)
-        for number, members in enumerate(batches.order()):
-            yield batches[number][0], members
 
     def _decoded(self, inputs, how):
         """Lists of `(ids, score)` of each row, best first; and what the model gave."""
@@ -108,21 +99,23 @@ class Listener:
         steps = self._run("alignment", _aligned, [*given, ids, lengths])
         return ops.convert_to_numpy(steps).T
 
-    def _text(self, ids):
-        return "".join(self.speller.characters(ids))
-
     def _run(self, key, function, given):
         if key not in self._compiled:
             self._compiled[key] = compiled(function, self.model.variables)
         return self._compiled[key](*map(ops.convert_to_tensor, given))
 
     def _one(self, features, ranked, steps):
-        candidates = [Transcript(None, self._text(ids), score) for ids, score in ranked]
-        places = [np.flatnonzero(steps == n) for n in range(len(ranked[0][0]))]
-        heard = [
-            Heard(character, *self._times(own[0], own[-1]))
-            for character, own in zip(candidates[0].text, places, strict=True)
+        candidates = [
+            Transcript(None, "".join(self.speller.characters(ids)), score)
+            for ids, score in ranked
         ]
+        heard = []
+        if steps is not None:
+            places = [np.flatnonzero(steps == n) for n in range(len(ranked[0][0]))]
+            heard = [
+                Heard(character, *self._times(own[0], own[-1]))
+                for character, own in zip(candidates[0].text, places, strict=True)
+            ]
         return replace(
             candidates[0],
             characters=tuple(heard),
@@ -165,7 +158,7 @@ def _joined(recording, parts, seconds):
     heard = [part for part in parts if part.text]
     characters = []
     for part in heard:
-        if characters:
+        if characters and part.characters:
             characters.append(Heard(" ", characters[-1].end, part.characters[0].start))
         characters += part.characters
     whole = replace(

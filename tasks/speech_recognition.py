@@ -237,6 +237,7 @@ class SpeechRecognizer(Task):
             _search(beam_width),
             batch_size,
             rate,
+            timed=False,
         )
         return transcript_scores(
             [result.text for result in found], [example.text for example in examples]

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 from tasks import model_table
-from tasks.demo import forecasting, opinions, tagging, translating, verse
+from tasks.demo import forecasting, listening, opinions, tagging, translating, verse
 from tasks.demo.telling import heading
 
-PARTS = (tagging, verse, opinions, translating, forecasting)
+PARTS = (tagging, verse, opinions, translating, listening, forecasting)
 
 
 def run(output="demo", parts=PARTS):
