@@ -11,6 +11,7 @@ from tasks.data.batches import bucket_length
 from tasks.data.pairs import padded
 from tasks.data.pieces import quiet_pieces
 from tasks.data.speech import TEXT_BUCKETS, SpeechBatches
+from tasks.data.spelling import tidy
 from tasks.decoding.compiled import compiled
 from tasks.transcripts import Heard, Transcript
 from tasks.writing import progress_bar
@@ -105,24 +106,29 @@ class Listener:
         return self._compiled[key](*map(ops.convert_to_tensor, given))
 
     def _one(self, features, ranked, steps):
-        candidates = [
-            Transcript(None, "".join(self.speller.characters(ids)), score)
-            for ids, score in ranked
-        ]
-        heard = []
-        if steps is not None:
-            places = [np.flatnonzero(steps == n) for n in range(len(ranked[0][0]))]
-            heard = [
-                Heard(character, *self._times(own[0], own[-1]))
-                for character, own in zip(candidates[0].text, places, strict=True)
-            ]
+        ranked = [(self.speller.characters(ids), score) for ids, score in ranked]
+        texts = {}  # those that differ in nothing but spaces are one
+        for characters, score in ranked:
+            texts.setdefault(tidy("".join(characters)), score)
+        candidates = [Transcript(None, *pair) for pair in texts.items()]
+        heard = () if steps is None else self._heard(ranked[0][0], steps)
         return replace(
             candidates[0],
-            characters=tuple(heard),
+            characters=heard,
             candidates=tuple(candidates),
             features=features,
             frame_seconds=self.log_mel.step / self.log_mel.sample_rate,
         )
+
+    def _heard(self, characters, steps):
+        """Characters with their times, but for spaces around words and second ones."""
+        found = []
+        for number, character in enumerate(characters):
+            if character == " " and (not found or found[-1].text == " "):
+                continue
+            own = np.flatnonzero(steps == number)
+            found.append(Heard(character, *self._times(own[0], own[-1])))
+        return tuple(found[:-1] if found and found[-1].text == " " else found)
 
     def _times(self, first, last):
         frames = int(first) * self.reduction, (int(last) + 1) * self.reduction

@@ -33,8 +33,11 @@ def export_transcripts(recognizer, folder, how):
         added = tf.gather(
             tf.constant([b""] * RESERVED + characters), found.tokens[:, 0]
         )
+        text = tf.strings.regex_replace(
+            tf.strings.reduce_join(added, axis=1), " +", " "
+        )
         return {
-            "text": tf.strings.reduce_join(added, axis=1),
+            "text": tf.strings.strip(text),
             "score": found.scores[:, 0],
         }
 

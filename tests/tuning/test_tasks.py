@@ -51,7 +51,12 @@ TINY = {
     "speech_recognition": (
         SOUNDS,
         SOUNDS[:4],
-        {"sample_rate": 8000, "num_mels": 16, "layer": "gru", "normalization": "corpus"},
+        {
+            "sample_rate": 8000,
+            "num_mels": 16,
+            "layer": "gru",
+            "normalization": "corpus",
+        },
     ),
     "translation": (
         PAIRS,

@@ -18,7 +18,9 @@ IDS = [np.array(x, "int32") for x in ([2, 3], [2, 2, 2], [4], [], [])]
 def test_a_table_may_lie_beside_folders_of_recordings(tmp_path):
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "a.wav").write_bytes(wav(TONE))
-    (tmp_path / "metadata.csv").write_text('file_name,transcription\na.wav,"one, two"\n')
+    (tmp_path / "metadata.csv").write_text(
+        'file_name,transcription\na.wav,"one, two"\n'
+    )
     wanted = [(tmp_path / "clips" / "a.wav", "one, two")]
     assert [tuple(e) for e in spoken_from(tmp_path)] == wanted
     assert [tuple(e) for e in spoken_from(tmp_path / "metadata.csv")] == wanted
@@ -26,7 +28,9 @@ def test_a_table_may_lie_beside_folders_of_recordings(tmp_path):
 
 def test_what_is_missing_is_told_by_line(tmp_path):
     (tmp_path / "transcripts.csv").write_text("a.wav,one\n")
-    with pytest.raises(FileNotFoundError, match=r"line 1: there is no recording a\.wav"):
+    with pytest.raises(
+        FileNotFoundError, match=r"line 1: there is no recording a\.wav"
+    ):
         spoken_from(tmp_path)
     with pytest.raises(FileNotFoundError, match="no table of transcripts"):
         spoken_from(tmp_path / "..")
