@@ -1,7 +1,6 @@
 """Pictures with captions: every form in which they may come, and batches of them."""
 
 import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -11,7 +10,7 @@ from tasks.data.batches import bucket_length
 from tasks.data.caption_words import caption_words
 from tasks.data.pairs import padded
 from tasks.data.pictures import picture_name
-from tasks.data.tables import TableKind, folder_rows, table_rows
+from tasks.data.tables import TableKind, rows_from
 from tasks.data.vocabulary import PADDING_ID
 from zoo.lazy import tf
 
@@ -60,25 +59,8 @@ def captions_from(data):
         TypeError, ValueError: If the data are not of that form, or a caption has no
             words; the message says which, what came and what would work.
     """
-    if isinstance(data, (str, os.PathLike)):
-        read = folder_rows if Path(data).is_dir() else table_rows
-        rows = read(data, TABLES)
-    elif isinstance(data, tuple) and len(data) == 2 and all(map(_is_path, data)):
-        rows = table_rows(data[1], TABLES, data[0])
-    elif hasattr(data, "as_numpy_iterator"):
-        rows = [_from_dataset(pair) for pair in data]
-    elif isinstance(data, (list, tuple)):
-        rows = data
-    else:
-        raise TypeError(
-            "Expected a folder, a table, a list of (picture, captions), or a "
-            f"tf.data.Dataset. Received: {type(data).__name__}"
-        )
+    rows = rows_from(data, TABLES, _from_dataset)
     return _grouped([_checked(row, number) for number, row in enumerate(rows)])
-
-
-def _is_path(item):
-    return isinstance(item, (str, os.PathLike)) and Path(item).exists()
 
 
 def _from_dataset(pair):

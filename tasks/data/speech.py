@@ -1,6 +1,5 @@
 """Recordings with their texts: every form in which they may come, and batches."""
 
-import os
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ from tasks.data.audio import recording_name
 from tasks.data.batches import Batches, bucket_length
 from tasks.data.pairs import padded
 from tasks.data.spelling import steps_needed
-from tasks.data.tables import TableKind, folder_rows, table_rows
+from tasks.data.tables import TableKind, rows_from
 from zoo.lazy import tf
 
 BUCKETS = (50, 75, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, 3200)
@@ -66,24 +65,8 @@ def spoken_from(data):
         TypeError, ValueError: If the data are not of that form; the message says
             which example, what came and what would work.
     """
-    if isinstance(data, (str, os.PathLike)):
-        rows = (folder_rows if os.path.isdir(data) else table_rows)(data, TABLES)
-    elif isinstance(data, tuple) and len(data) == 2 and all(map(_is_path, data)):
-        rows = table_rows(data[1], TABLES, data[0])
-    elif hasattr(data, "as_numpy_iterator"):
-        rows = [_from_dataset(pair) for pair in data]
-    elif isinstance(data, (list, tuple)):
-        rows = data
-    else:
-        raise TypeError(
-            "Expected a folder, a table, a list of (recording, text), or a "
-            f"tf.data.Dataset. Received: {type(data).__name__}"
-        )
+    rows = rows_from(data, TABLES, _from_dataset)
     return [_checked(row, number) for number, row in enumerate(rows)]
-
-
-def _is_path(item):
-    return isinstance(item, (str, os.PathLike)) and os.path.exists(item)
 
 
 def _from_dataset(pair):

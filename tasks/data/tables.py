@@ -1,6 +1,7 @@
 """Tables of files with a text each, and folders that hold such a table."""
 
 import csv
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,44 @@ class TableKind(NamedTuple):
     tables: tuple
     folders: tuple
     heads: tuple
+
+
+def rows_from(data, kind, from_dataset):
+    """Rows of a table, of a folder with one, of a list or of a dataset.
+
+    Args:
+        data: Path of a table or of a folder, a tuple of the paths of a folder and a
+            table, a list, or a `tf.data.Dataset`.
+        kind: `TableKind`.
+        from_dataset: Function from an element of a dataset to a row.
+
+    Returns:
+        A list or tuple; that of a list is not checked.
+
+    Raises:
+        FileNotFoundError, ValueError: See `table_rows`.
+        TypeError: If the data are of another form.
+    """
+    if _is_path(data):
+        return (folder_rows if Path(data).is_dir() else table_rows)(data, kind)
+    if isinstance(data, tuple) and len(data) == 2 and all(map(_is_there, data)):
+        return table_rows(data[1], kind, data[0])
+    if hasattr(data, "as_numpy_iterator"):
+        return [from_dataset(pair) for pair in data]
+    if isinstance(data, (list, tuple)):
+        return data
+    raise TypeError(
+        f"Expected a folder, a table, a list of ({kind.thing}, {kind.text}s), or a "
+        f"tf.data.Dataset. Received: {type(data).__name__}"
+    )
+
+
+def _is_path(item):
+    return isinstance(item, (str, os.PathLike))
+
+
+def _is_there(item):
+    return _is_path(item) and Path(item).exists()
 
 
 def folder_rows(folder, kind):

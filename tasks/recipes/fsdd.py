@@ -119,20 +119,11 @@ def examples(takes):
 def train_one(args, takes, held_out, folder, seed):
     """Trains without a speaker; saves the recognizer, and returns its test scores."""
     data = split(takes, held_out, STRINGS)
-    train, dev = (
-        data[part]["single"] + data[part]["joined"] for part in ("train", "dev")
-    )
-    task = SpeechRecognizer.for_data(train, **OPTIONS)
-    task.fit(
-        train,
-        dev,
-        epochs=args.epochs,
-        learning_rate=args.learning_rate,
-        seed=seed,
-        verbose=2,
-        resume_dir=folder / "state",
-        **FIT,
-    )
+    heard = {
+        part: data[part]["single"] + data[part]["joined"] for part in ("train", "dev")
+    }
+    task = SpeechRecognizer.for_data(heard["train"], **OPTIONS)
+    recipe_runs.fit(task, args, heard, folder, seed, **FIT)
     task.save(folder / "preset")
     single, strings = (
         task.evaluate(data["test"][kind]) for kind in ("single", "joined")
@@ -140,7 +131,7 @@ def train_one(args, takes, held_out, folder, seed):
     return {
         **single,
         **{f"joined_{name}": value for name, value in strings.items()},
-        "dev_wer": task.evaluate(dev)["wer"],
+        "dev_wer": task.evaluate(heard["dev"])["wer"],
         "neighbour_wer": neighbour_wer(task.log_mel, data),
     }
 

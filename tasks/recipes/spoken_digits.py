@@ -1,4 +1,4 @@
-"""The recordings of the Free Spoken Digit Dataset: speakers apart, and strings joined."""
+"""Recordings of the Free Spoken Digit Dataset: speakers apart, strings joined."""
 
 import base64
 import io
