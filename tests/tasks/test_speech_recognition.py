@@ -17,6 +17,7 @@ from tasks.data.speech import SpeechBatches
 from tasks.data.vocabulary import Vocabulary
 from tasks.metrics.speech import transcript_scores
 from tasks.speech_recognition import SpeechRecognizer
+from tasks.transfer import take_encoder
 from tests.task_contract import TaskContract, assert_same_weights, run_python
 
 pytestmark = pytest.mark.filterwarnings(
@@ -207,8 +208,8 @@ class TestSpeechRecognizer(TaskContract):
         if hasattr(trained.model.predict_function, "experimental_get_tracing_count"):
             count = trained.model.predict_function.experimental_get_tracing_count()
             assert count <= 8
-        for search in trained.listener._compiled.values():
-            assert search.experimental_get_tracing_count() <= 40
+            for search in trained.listener._compiled.values():
+                assert search.experimental_get_tracing_count() <= 40
 
     def test_a_new_head_stands_on_the_old_encoder(self, trained, tmp_path):
         """An alphabet stays; other options of training keep all weights."""
@@ -454,6 +455,16 @@ def test_padding_changes_neither_answers_nor_loss(train):
     np.testing.assert_allclose(x, y, atol=1e-5)
     losses = [task.training_model.predict_on_batch(i) for i in (wide, inputs)]
     np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_an_encoder_serves_another_alphabet(trained):
+    data = [((np.zeros(4000), RATE), "xyz")]
+    task = make(data)
+    assert set(take_encoder(task, trained)) == {"reduction", "encoder"}
+    for name in ("reduction", "encoder"):
+        pairs = (m.get_layer(name).get_weights() for m in (task.model, trained.model))
+        for a, b in zip(*pairs, strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.slow
