@@ -141,6 +141,8 @@ def test_the_card_has_a_row_for_each_speaker_and_the_mean(tmp_path):
     text = fsdd.card_text(folds, SPEAKERS, 0.123)
     assert "| theo | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 |" in text
     assert "| all | 35.0 ± 18.7 |" in text and "12.3" in text
+    assert "Each of the six speakers was held out once." in text
+    assert "--held-out theo yweweler" in fsdd.card_text(folds, SPEAKERS[4:], 0.1)
     # Without the one on whom settings were tried: 0.1, 0.2, 0.3, 0.5 and 0.6.
     assert "of the others is 34.0" in " ".join(text.split())
     means = fsdd.mean_scores(folds, SPEAKERS, 1)
