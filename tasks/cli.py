@@ -12,7 +12,8 @@ from tasks import shell
 
 _DATA = (
     "file of the model's task: CoNLL columns for a tagger, text and label with a tab "
-    "between them for a classifier, plain text for a language model"
+    "between them for a classifier, plain text for a language model, a table or folder "
+    "of recordings with their texts for a recognizer of speech"
 )
 
 
@@ -119,10 +120,15 @@ def _run_demo(args):
 
 
 def _predict(commands):
-    text = "Ask a model about texts, one answer a line."
+    text = "Ask a model about texts or files of sound, one answer a line."
     parser = _command(commands, "predict", _run_predict, text)
     _add_model(parser)
-    parser.add_argument("text", nargs="*", metavar="TEXT", help="default: stdin")
+    parser.add_argument(
+        "text",
+        nargs="*",
+        metavar="TEXT",
+        help="for a recognizer of speech, the path of a recording; default: stdin",
+    )
     parser.add_argument("--file", help="read the texts here, one a line")
     parser.add_argument("--html", metavar="OUT", help="write a page of the results")
     _add_json(parser)

@@ -110,6 +110,24 @@ def captioned():
     return list(zip(pictures, [[text] for text in sentences(24)], strict=True))
 
 
+def make_speech_recognition():
+    from tasks.speech_recognition import SpeechRecognizer
+
+    sizes = {"sample_rate": 4000, "num_mels": 8, "filters": 2, "units": 6}
+    return SpeechRecognizer.for_data(
+        spoken(), num_layers=1, layer="gru", dropout=0.0, **sizes
+    )
+
+
+def spoken():
+    """Noise of any length, with as many words as it can hold."""
+    random, found = np.random.default_rng(0), []
+    for text in sentences(24):
+        samples = random.normal(size=400 * (1 + len(text))) * 0.1
+        found.append(((samples.astype("float32"), 4000), text))
+    return found
+
+
 TASKS = {
     "ner": (make_ner, lambda: tagged(60), {}),
     "text_classification": (make_text_classification, lambda: labelled(60), {}),
@@ -117,6 +135,7 @@ TASKS = {
     "language_modeling": (make_language_modeling, streams, {"chunk": 10}),
     "forecasting": (make_forecasting, waves, {}),
     "captioning": (make_captioning, captioned, {"mirror": False}),
+    "speech_recognition": (make_speech_recognition, spoken, {"masks": 0}),
 }
 
 
@@ -124,6 +143,8 @@ def inputs(name):
     """What a task is asked after it was trained."""
     if name == "captioning":
         return [picture for picture, _ in captioned()[:3]]
+    if name == "speech_recognition":
+        return [recording for recording, _ in spoken()[:3]]
     return waves() if name == "forecasting" else sentences(3, seed=1)
 
 

@@ -28,6 +28,7 @@ OBJECTIVES = {
         "cider_d": "max",
         "loss": "min",
     },
+    "speech_recognition": {"wer": "min", "cer": "min"},
     "forecasting": {
         "skill": "max",
         "mse": "min",

@@ -1,8 +1,6 @@
 """Pictures with captions: every form in which they may come, and batches of them."""
 
-import csv
 import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -12,11 +10,18 @@ from tasks.data.batches import bucket_length
 from tasks.data.caption_words import caption_words
 from tasks.data.pairs import padded
 from tasks.data.pictures import picture_name
+from tasks.data.tables import TableKind, rows_from
 from tasks.data.vocabulary import PADDING_ID
 from zoo.lazy import tf
 
 BUCKETS = (8, 12, 16, 24, 32, 48)
-TABLES = ("captions.csv", "captions.tsv", "captions.txt")
+TABLES = TableKind(
+    "picture",
+    "caption",
+    tables=("captions.csv", "captions.tsv", "captions.txt"),
+    folders=("images", "Images"),
+    heads=(["image", "caption"], ["picture", "caption"], ["file", "caption"]),
+)
 
 
 class Captioned(NamedTuple):
@@ -54,73 +59,8 @@ def captions_from(data):
         TypeError, ValueError: If the data are not of that form, or a caption has no
             words; the message says which, what came and what would work.
     """
-    if isinstance(data, (str, os.PathLike)):
-        rows = _folder(Path(data)) if Path(data).is_dir() else _table(Path(data))
-    elif isinstance(data, tuple) and len(data) == 2 and all(map(_is_path, data)):
-        rows = _table(Path(data[1]), Path(data[0]))
-    elif hasattr(data, "as_numpy_iterator"):
-        rows = [_from_dataset(pair) for pair in data]
-    elif isinstance(data, (list, tuple)):
-        rows = data
-    else:
-        raise TypeError(
-            "Expected a folder, a table, a list of (picture, captions), or a "
-            f"tf.data.Dataset. Received: {type(data).__name__}"
-        )
+    rows = rows_from(data, TABLES, _from_dataset)
     return _grouped([_checked(row, number) for number, row in enumerate(rows)])
-
-
-def _is_path(item):
-    return isinstance(item, (str, os.PathLike)) and Path(item).exists()
-
-
-def _folder(folder):
-    for name in TABLES:
-        if (folder / name).is_file():
-            return _table(folder / name)
-    raise FileNotFoundError(
-        f"{folder} has no table of captions: {', '.join(TABLES)}. Give the tuple "
-        "(folder, table) if it lies elsewhere."
-    )
-
-
-def _table(path, folder=None):
-    text = path.read_bytes().decode("utf-8-sig")
-    first = text.partition("\n")[0]
-    delimiter = "\t" if "\t" in first else ","
-    # Quotes mean something in CSV alone.
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    lines = csv.reader(
-        text.splitlines(keepends=True), delimiter=delimiter, quoting=quoting
-    )
-    folders = [folder] if folder else [path.parent / n for n in ("images", "Images")]
-    folders = [path.parent] if not any(f.is_dir() for f in folders) else folders
-    rows = []
-    for number, row in enumerate(lines, 1):
-        if number == 1 and [cell.strip().lower() for cell in row] in _HEADS:
-            continue
-        if not row:
-            continue
-        if len(row) != 2:
-            raise ValueError(
-                f"{path}, line {number}: expected a picture and a caption, with a tab "
-                f"or a comma between them. Received: {row!r:.100}"
-            )
-        rows.append((_found(row[0].strip(), folders, path, number), row[1]))
-    return rows
-
-
-_HEADS = [["image", "caption"], ["picture", "caption"], ["file", "caption"]]
-
-
-def _found(name, folders, path, number):
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    raise FileNotFoundError(
-        f"{path}, line {number}: there is no picture {name} in "
-        f"{' or '.join(map(str, folders))}."
-    )
 
 
 def _from_dataset(pair):

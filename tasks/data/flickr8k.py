@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 
 from tasks.data.captions import Captioned
-from tasks.data.pictures import PackedPicture
+from tasks.data.files import PackedFile
 
 PARTS = {
     "train": "Flickr_8k.trainImages.txt",
@@ -73,7 +73,7 @@ def read_captions(path, numbered=None):
 
 
 def flickr8k_pictures(folder):
-    """Pictures by their file names: paths, or `PackedPicture`.
+    """Pictures by their file names: paths, or `PackedFile`.
 
     Args:
         folder: Path of a folder with one of `FOLDERS` or `ARCHIVES`.
@@ -90,7 +90,7 @@ def flickr8k_pictures(folder):
         )
     with tarfile.open(path) as archive:
         return {
-            Path(member.name).name: PackedPicture(
+            Path(member.name).name: PackedFile(
                 str(path), member.name, member.offset_data, member.size
             )
             for member in archive

@@ -1,15 +1,19 @@
 """Pictures, in every form in which they may come, as arrays of one size."""
 
-import base64
-import hashlib
 import io
 import os
 import warnings
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from tasks.data.files import (
+    PackedFile,
+    content_digest,
+    file_bytes,
+    is_in_text,
+    thing_name,
+)
 from zoo.lazy import Lazy
 
 Image = Lazy("PIL.Image", "pip install pillow")
@@ -19,25 +23,6 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 # What shines through a picture that is not opaque.
 _BEHIND = (255, 255, 255)
 _KINDS = "a path, bytes, a PIL image, or an array (height, width, 3)"
-_IN_TEXT = "data:image/"
-
-
-class PackedPicture(NamedTuple):
-    """A picture inside of an archive that is not compressed, such as a tar file.
-
-    Attributes:
-        archive: Path of the archive.
-        name: The picture's name in it.
-        start, size: Where its bytes are.
-    """
-
-    archive: str
-    name: str
-    start: int
-    size: int
-
-    def __str__(self):
-        return f"{self.archive}:{self.name}"
 
 
 def picture_array(picture, size):
@@ -48,7 +33,7 @@ def picture_array(picture, size):
 
     Args:
         picture: Path; bytes of a file, or these as `data:image/...;base64,...`;
-            `PackedPicture`; PIL image of any mode; or an array `(height, width)` or
+            `PackedFile`; PIL image of any mode; or an array `(height, width)` or
             `(height, width, 1, 3 or 4)`, of integers from 0 to 255 or of floats from 0
             to 1.
         size: Height and width of the result.
@@ -78,34 +63,7 @@ def picture_array(picture, size):
 
 def picture_name(picture):
     """What to call a picture in messages and results."""
-    if _is_text(picture):
-        return f"<picture in a text of {len(picture)} characters>"
-    if isinstance(picture, (str, os.PathLike)):
-        return os.fspath(picture)
-    if isinstance(picture, PackedPicture):
-        return str(picture)
-    if isinstance(picture, (bytes, bytearray)):
-        return f"<{len(picture)} bytes>"
-    name = getattr(picture, "filename", None)  # of a PIL image
-    if isinstance(name, str) and name:
-        return name
-    shape = getattr(picture, "shape", None)
-    return f"<{type(picture).__name__}{'' if shape is None else f' {tuple(shape)}'}>"
-
-
-def file_bytes(picture):
-    """The bytes of a file, of a part of one, or these bytes; `None` for others."""
-    if isinstance(picture, (bytes, bytearray)):
-        return bytes(picture)
-    if _is_text(picture):
-        return base64.b64decode(picture.partition(",")[2], validate=True)
-    if isinstance(picture, PackedPicture):
-        with open(picture.archive, "rb") as file:
-            file.seek(picture.start)
-            return file.read(picture.size)
-    if isinstance(picture, (str, os.PathLike)):
-        return Path(picture).read_bytes()
-    return None
+    return thing_name(picture, "picture")
 
 
 def picture_digest(picture):
@@ -114,11 +72,7 @@ def picture_digest(picture):
     Raises:
         FileNotFoundError: If there is no such file.
     """
-    data = file_bytes(picture)
-    if data is None:
-        array = np.ascontiguousarray(picture)
-        data = f"{array.shape}{array.dtype}".encode() + array.tobytes()
-    return hashlib.sha256(data).digest()
+    return content_digest(picture)
 
 
 def pictures_from(inputs):
@@ -146,7 +100,7 @@ def pictures_from(inputs):
     if isinstance(inputs, list):
         return False, inputs
     # A named tuple is one picture; a plain one is a list.
-    if isinstance(inputs, tuple) and not isinstance(inputs, PackedPicture):
+    if isinstance(inputs, tuple) and not isinstance(inputs, PackedFile):
         return False, list(inputs)
     return True, [inputs]
 
@@ -157,12 +111,8 @@ def folder_pictures(folder):
     return [path for path in paths if path.suffix.lower() in SUFFIXES]
 
 
-def _is_text(picture):
-    return isinstance(picture, str) and picture.startswith(_IN_TEXT)
-
-
 def _opened(picture, size):
-    if isinstance(picture, PackedPicture) or _is_text(picture):
+    if isinstance(picture, PackedFile) or is_in_text(picture):
         picture = file_bytes(picture)
     if isinstance(picture, (bytes, bytearray)):
         picture = io.BytesIO(picture)

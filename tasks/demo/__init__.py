@@ -7,10 +7,18 @@ import time
 from pathlib import Path
 
 from tasks import model_table
-from tasks.demo import captioning, forecasting, opinions, tagging, translating, verse
+from tasks.demo import (
+    captioning,
+    forecasting,
+    listening,
+    opinions,
+    tagging,
+    translating,
+    verse,
+)
 from tasks.demo.telling import heading
 
-PARTS = (tagging, verse, opinions, translating, captioning, forecasting)
+PARTS = (tagging, verse, opinions, translating, captioning, listening, forecasting)
 
 
 def run(output="demo", parts=PARTS):

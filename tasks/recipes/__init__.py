@@ -14,6 +14,7 @@ _PLACES = {
     "language_model_zoneout_lstm.ptb_chars": "tasks.recipes.ptb_chars",
     "ner_lstm_crf.conll2003_en": "tasks.recipes.conll2003",
     "ner_lstm_crf.wnut17_en": "tasks.recipes.wnut17",
+    "speech_recognition_lstm_ctc.fsdd_en": "tasks.recipes.fsdd",
     "text_classification_lstm.sst2_en": "tasks.recipes.sst2",
     "text_classification_qrnn.imdb_en": "tasks.recipes.imdb",
     "translation_lstm_attention.multi30k_en_de": "tasks.recipes.multi30k",

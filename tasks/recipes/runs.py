@@ -192,6 +192,12 @@ def shown(value, percent=True):
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
 
 
+def spread(values, percent=True):
+    """Mean and standard deviation of scores as text, see `shown`."""
+    mean = shown(statistics.mean(values), percent)
+    return mean if len(values) == 1 else f"{mean} ± {shown(_std(values), percent)}"
+
+
 def _cell(score, count, percent):
     mean = shown(score["mean"], percent)
     return mean if count == 1 else f"{mean} ± {shown(score['std'], percent)}"

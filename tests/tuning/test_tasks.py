@@ -28,6 +28,11 @@ WORDS = [(["Ada", "lives", "here"], ["B-person", "O", "O"])] * 6 + [
 ] * 6
 TEXTS = [("good and nice", "yes"), ("bad and sad", "no")] * 6
 PAIRS = [("good day", "guten Tag"), ("good night", "gute Nacht")] * 8
+# A low and a high tone; pairs of samples and rate, with a text.
+SOUNDS = [
+    ((np.sin(np.arange(4000) * pitch) * 0.3, 8000), text)
+    for pitch, text in ((0.3, "a"), (1.5, "b"))
+] * 6
 PROSE = "to be or not to be, that is the question. " * 12
 # What makes a model of each task small, with one thing left to search.
 TINY = {
@@ -42,6 +47,16 @@ TINY = {
         PROSE,
         PROSE[:200],
         {"layer": "gru", "embedding_dim": 4, "chunk": 10, "batch_size": 2},
+    ),
+    "speech_recognition": (
+        SOUNDS,
+        SOUNDS[:4],
+        {
+            "sample_rate": 8000,
+            "num_mels": 16,
+            "layer": "gru",
+            "normalization": "corpus",
+        },
     ),
     "translation": (
         PAIRS,

@@ -5,7 +5,7 @@ import io
 import tensorflow_datasets as tfds
 
 from tasks.data import flickr8k
-from tasks.data.pictures import file_bytes
+from tasks.data.files import file_bytes
 
 _ROOT = (
     "https://raw.githubusercontent.com/edwardcruzcruz/Describiendo_imagenes_keras/"

@@ -5,8 +5,8 @@ import tarfile
 
 import pytest
 
+from tasks.data.files import file_bytes
 from tasks.data.flickr8k import read_captions, read_flickr8k
-from tasks.data.pictures import file_bytes
 
 NAMES = ["1_a.jpg", "2_b.jpg", "3_c.jpg"]
 

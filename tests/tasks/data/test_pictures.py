@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks.data.files import PackedFile, file_bytes
 from tasks.data.pictures import (
-    PackedPicture,
-    file_bytes,
     picture_array,
     picture_digest,
     picture_name,
@@ -169,7 +168,7 @@ def test_a_picture_inside_of_an_archive(tmp_path):
             archive.addfile(member, io.BytesIO(PICTURES[name]))
     with tarfile.open(path) as archive:
         member = archive.getmember("PNG")
-    picture = PackedPicture(str(path), "PNG", member.offset_data, member.size)
+    picture = PackedFile(str(path), "PNG", member.offset_data, member.size)
     assert file_bytes(picture) == PICTURES["PNG"]
     np.testing.assert_array_equal(
         picture_array(picture, 8), picture_array(PICTURES["PNG"], 8)

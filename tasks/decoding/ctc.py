@@ -1,0 +1,260 @@
+"""From probabilities of labels to texts: the best path, and prefix beam search.
+
+Each is one compiled loop over time for all rows of a batch. Label 0 is the blank.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from tasks.data.vocabulary import RESERVED
+from zoo.ops.scan import time_scan
+
+_NEVER = -1e9
+_PRIMES = (1_000_003, 16_777_619)
+
+
+class Decoded(NamedTuple):
+    """What was decoded, best first; tensors, or arrays after `as_arrays`.
+
+    Attributes:
+        scores: `(rows, width)` float32, log-probabilities in nats of all paths of a
+            text that were followed; very low where fewer texts were found.
+        tokens: `(rows, width, time)` int32: at the step where each token of a text was
+            first heard, its id; 0 at all others.
+    """
+
+    scores: Any
+    tokens: Any
+
+    def as_arrays(self):
+        """The same in NumPy."""
+        return Decoded(*map(ops.convert_to_numpy, self))
+
+    def ranked(self, row):
+        """List of `(ids, score)` of one row, best first, without those not found."""
+        return [
+            (tokens[tokens > 0].tolist(), float(score))
+            for tokens, score in zip(self.tokens[row], self.scores[row], strict=True)
+            if score > _NEVER / 2
+        ]
+
+
+@dataclass(frozen=True)
+class PathSearch:
+    """The likeliest label at each step: the likeliest single path."""
+
+    def search(self, log_probabilities, mask):
+        """Decodes; to be compiled.
+
+        Args:
+            log_probabilities: `(rows, time, labels)`.
+            mask: Boolean `(rows, time)`; other steps are as if they were not there.
+
+        Returns:
+            A `Decoded` of tensors, `width` is 1.
+        """
+        chances, inside = _time_first(log_probabilities, mask)
+        labels = ops.cast(ops.argmax(chances, -1), "int32")
+        best = ops.where(inside, ops.max(chances, -1), 0.0)
+
+        def step(state, inputs):
+            (last,), (label, inside) = state, inputs
+            new = ops.logical_and(inside, label != last)
+            return (ops.where(inside, label, last),), (ops.where(new, label, 0),)
+
+        start = ops.zeros_like(labels[0])
+        outputs = ((ops.shape(start), "int32"),)
+        _, (tokens,) = time_scan(step, (start,), (labels, inside), outputs)
+        tokens = ops.transpose(tokens)
+        return Decoded(ops.sum(best, 0)[:, None], tokens[:, None])
+
+
+@dataclass(frozen=True)
+class PrefixSearch:
+    r"""Follows the `width` best beginnings of texts, each with all of its paths.
+
+    A text's probability is a sum over paths. That of a beginning $y$ is kept in two
+    parts, paths that end in a blank, $b$, and paths that end in its last token, $n$; a
+    step with probabilities $p$ makes of them
+
+    $$
+    b'(y) = (b(y) + n(y)) \, p(\text{blank}), \qquad
+    n'(y) = n(y) \, p(y_{-1}) + p(y_{-1}) \cdot
+    \begin{cases} b(y_{:-1}) & y_{-1} = y_{-2} \\ b(y_{:-1}) + n(y_{:-1}) &
+    \text{else} \end{cases}
+    $$
+
+    Wide enough, it finds the likeliest text, which need not be that of the likeliest
+    path. Beginnings are told apart by their length and two hashes of 32 bits.
+
+    Args:
+        width: Number of beginnings that are followed.
+        merge: Whether paths of one beginning are added up. If not, single paths are
+            followed; with `width=1` that is `PathSearch`.
+
+    Raises:
+        ValueError: If `width` is not a positive integer.
+
+    Reference:
+        - Hannun, Maas, Jurafsky and Ng, [First-pass large vocabulary continuous speech
+          recognition using bi-directional recurrent DNNs](
+          https://arxiv.org/abs/1408.2873), 2014
+    """
+
+    width: int = 10
+    merge: bool = True
+
+    def __post_init__(self):
+        value = self.width
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"`width` must be a positive integer. Received: {value!r}")
+
+    def search(self, log_probabilities, mask):
+        """Decodes; see `PathSearch.search`, with `width` texts for each row."""
+        chances, inside = _time_first(log_probabilities, mask)
+        beam = self._start(ops.shape(chances)[1])
+        record = (ops.shape(beam.last), "int32")
+
+        def step(beam, inputs):
+            beam = _Beam(*beam)
+            chances, inside = inputs
+            new, tokens, parents = self._advance(beam, chances)
+            inside = inside[:, None]
+            kept = (ops.where(inside, x, old) for x, old in zip(new, beam, strict=True))
+            same = ops.zeros_like(parents) + ops.arange(self.width, dtype="int32")
+            moves = (ops.where(inside, tokens, 0), ops.where(inside, parents, same))
+            return tuple(kept), moves
+
+        last, (tokens, parents) = time_scan(
+            step, tuple(beam), (chances, inside), (record, record)
+        )
+        last = _Beam(*last)
+        scores = _log_add(last.blank, last.token)
+        return Decoded(scores, _traced(tokens, parents))
+
+    def _start(self, rows):
+        zeros = ops.zeros((rows, self.width), "int32")
+        low = np.full((1, self.width), _NEVER, "float32")
+        never = ops.tile(ops.convert_to_tensor(low), (rows, 1))
+        low[:, 0] = 0.0  # the others would be the same beginning again
+        empty = ops.tile(ops.convert_to_tensor(low), (rows, 1))
+        return _Beam(empty, never, zeros, zeros, zeros, zeros)
+
+    def _advance(self, beam, chances):
+        """All that one step makes of the beginnings, and the best of it.
+
+        Returns:
+            `_Beam`; and `(rows, width)` the token that each has new, or 0, and which of
+            the old ones it was.
+        """
+        total = _log_add(beam.blank, beam.token)
+        last = ops.take_along_axis(chances, beam.last, 1)
+        with_blank = total + chances[:, :1]
+        with_last = ops.where(beam.last > 0, beam.token + last, _NEVER)
+        longer = self._longer(beam, total, chances)
+        never = ops.full_like(total, _NEVER)
+        if self.merge:
+            longer, joined = _merged(beam, longer)
+            with_last = _log_add(with_last, joined)
+            stays = [with_blank, never], [with_last, never]
+        else:
+            stays = [with_blank, never], [never, with_last]
+        flat = ops.reshape(longer, (ops.shape(total)[0], -1))
+        blank = ops.concatenate([*stays[0], ops.full_like(flat, _NEVER)], 1)
+        token = ops.concatenate([*stays[1], flat], 1)
+        best, places = ops.top_k(_log_add(blank, token), self.width)
+        places = ops.cast(places, "int32")
+        stay, size = 2 * self.width, longer.shape[-1]
+        beyond = ops.maximum(places - stay, 0)
+        tokens = ops.where(places < stay, 0, beyond % size)
+        parents = ops.where(places < stay, places % self.width, beyond // size)
+        # What cannot be is no beginning of anything.
+        alive = best > _NEVER / 2
+        tokens = ops.where(alive, tokens, 0)
+        parts = [ops.where(alive, _picked(x, places), _NEVER) for x in (blank, token)]
+        names = [ops.where(alive, _picked(x, parents), 0) for x in beam[2:]]
+        named = (
+            ops.where(tokens > 0, x, old)
+            for x, old in zip(_name(names, tokens), names, strict=True)
+        )
+        return _Beam(*parts, *named), tokens, parents
+
+    def _longer(self, beam, total, chances):
+        """Scores of each beginning with one token more, `(rows, width, labels)`."""
+        labels = ops.arange(chances.shape[-1], dtype="int32")
+        again = beam.last[:, :, None] == labels
+        # The same token twice needs a blank between.
+        before = ops.where(again, beam.blank[:, :, None], total[:, :, None])
+        return ops.where(labels < RESERVED, _NEVER, before + chances[:, None])
+
+
+class _Beam(NamedTuple):
+    """Beginnings of texts, `(rows, width)` each."""
+
+    blank: Any  # log-probability of paths that end in a blank
+    token: Any  # and in the last token
+    last: Any  # id of that, 0 if there is none
+    length: Any
+    hash_a: Any
+    hash_b: Any
+
+
+def _name(names, token):
+    """What tells beginnings apart, with one token more."""
+    _, length, a, b = names
+    # Integers that overflow wrap around on every backend.
+    a = a * _PRIMES[0] + token + 1
+    b = b * _PRIMES[1] + token + 1
+    return token + ops.zeros_like(length), length + 1, a, b
+
+
+def _merged(beam, longer):
+    """Moves the scores of longer beginnings that are in the beam already to those.
+
+    Returns:
+        `longer` without them, and what each of the beam gets, `(rows, width)`.
+    """
+    # For each pair: the first with the second's last token.
+    names = [x[:, :, None] for x in beam[2:]]
+    last, length, a, b = (x[:, None, :] for x in beam[2:])
+    _, longer_length, longer_a, longer_b = _name(names, last)
+    same = ops.logical_and(longer_a == a, longer_b == b)
+    same = ops.logical_and(same, ops.logical_and(longer_length == length, last > 0))
+    index = ops.broadcast_to(last, ops.shape(same))
+    theirs = ops.take_along_axis(longer, index, 2)
+    joined = ops.max(ops.where(same, theirs, _NEVER), 1)
+    labels = ops.arange(longer.shape[-1], dtype="int32")
+    here = ops.cast(beam.last[:, :, None] == labels, "float32")
+    gone = ops.matmul(ops.cast(same, "float32"), here) > 0
+    return ops.where(gone, _NEVER, longer), joined
+
+
+def _traced(tokens, parents):
+    """Tokens of each text at the steps where they came, `(rows, width, time)`."""
+    width = ops.shape(parents)[2]
+    start = ops.zeros_like(parents[0]) + ops.arange(width, dtype="int32")
+
+    def step(state, inputs):
+        (at,), (tokens, parents) = state, inputs
+        return (_picked(parents, at),), (_picked(tokens, at),)
+
+    outputs = ((ops.shape(start), "int32"),)
+    _, (found,) = time_scan(step, (start,), (tokens, parents), outputs, reverse=True)
+    return ops.transpose(found, (1, 2, 0))
+
+
+def _time_first(log_probabilities, mask):
+    chances = ops.transpose(ops.cast(log_probabilities, "float32"), (1, 0, 2))
+    return ops.maximum(chances, _NEVER), ops.transpose(mask)
+
+
+def _picked(x, places):
+    return ops.take_along_axis(x, places, 1)
+
+
+def _log_add(a, b):
+    most = ops.maximum(a, b)
+    return most + ops.log1p(ops.exp(-ops.abs(a - b)))
