@@ -1,0 +1,49 @@
+"""Steps as the JAX backend runs them."""
+
+import keras
+
+from tasks.tpu.program import Program
+from tasks.tpu.steps import Input
+from zoo.lazy import jax
+
+
+def program_of(step):
+    """A `Program` from a `tasks.tpu.steps.Step`, on the JAX backend."""
+    inputs = keras.tree.flatten(step.inputs)
+    if step.function is None:
+        return _training(step, inputs)
+    variables = list(step.model.variables)
+
+    def answer(*arrays):
+        values, given = arrays[: len(variables)], arrays[len(variables) :]
+        # As arguments, weights are not frozen into what is compiled.
+        with keras.StatelessScope(list(zip(variables, values, strict=True))):
+            return step.function(keras.tree.pack_sequence_as(step.inputs, given))
+
+    return Program(step.name, answer, list(map(_input, variables)), inputs, False)
+
+
+def _training(step, inputs):
+    model = step.model
+    groups = (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
+    )
+    state = [list(map(_input, group)) for group in groups]
+    flat, structure = jax.tree.flatten(state)
+
+    def train(*arrays):
+        own = jax.tree.unflatten(structure, arrays[: len(flat)])
+        batch = keras.tree.pack_sequence_as(step.inputs, arrays[len(flat) :])
+        logs, new = model.train_step(own, batch)
+        return logs, jax.tree.leaves(new)
+
+    return Program(step.name, train, flat, inputs, True)
+
+
+def _input(variable):
+    return Input(
+        tuple(variable.shape), keras.backend.standardize_dtype(variable.dtype), None
+    )
