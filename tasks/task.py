@@ -4,7 +4,10 @@ import difflib
 
 import zoo
 from tasks import strategies, transfer
+from tasks.data.pipeline import as_dataset
+from tasks.data.whole_batches import WholeBatches, whole_alone
 from tasks.fitting import Fitting
+from tasks.tpu.sizes import warn_of_padding
 from zoo.cards import Card
 from zoo.preset import write_preset
 
@@ -161,6 +164,7 @@ class Task:
         steps_per_execution=1,
         accumulate=1,
         shard="data",
+        drop_remainder="auto",
     ):
         """Trains `training_model` on prepared batches; returns Keras' history.
 
@@ -202,6 +206,10 @@ class Task:
             shard: `"data"` if every worker is given the same data and takes its rows of
                 each batch; `"off"` if each is given data of its own, `batch_size` rows
                 at a time, as `tasks.strategies.own_files` deals out files.
+            drop_remainder: Whether batches that are not full are left out of an epoch:
+                of each length, fewer rows than `batch_size`, others in every epoch. By
+                default on a TPU, which takes as long for empty rows; elsewhere they are
+                filled up. Nothing is ever left out of predictions and scores.
 
         Tasks give further:
 
@@ -210,6 +218,12 @@ class Task:
                 taken up with others than it began with.
             best: Function `(patience=...)` that returns the `BestWeights` of this run.
         """
+        if whole_alone(drop_remainder, batches, self.strategy):
+            batches = WholeBatches(batches)
+            dataset = as_dataset(batches)
+        if strategies.on_tpu(self.strategy):
+            chips = 1 if self.strategy is None else self.strategy.replicas
+            warn_of_padding(self.training_model, len(batches[0][1]) / chips)
         fitting = Fitting(
             self.training_model,
             self.strategy,

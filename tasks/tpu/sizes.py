@@ -1,5 +1,7 @@
 """Sizes that a TPU would have to fill up: features by 128, rows by 8."""
 
+import warnings
+
 import keras
 
 LANES, ROWS = 128, 8
@@ -7,7 +9,7 @@ LANES, ROWS = 128, 8
 
 def filled(size, unit):
     """The next multiple of `unit`."""
-    return -(-size // unit) * unit
+    return int(-(-size // unit) * unit)
 
 
 def awkward(variables):
@@ -52,3 +54,24 @@ def waste_of(step, chips):
             for path, size, part in awkward(step.model.trainable_variables)
         ],
     }
+
+
+def warn_of_padding(model, rows):
+    """Warns of what a TPU would fill up, as it costs what full sizes would.
+
+    Args:
+        model: `keras.Model` that is to be trained.
+        rows: Rows of a batch that each chip has.
+    """
+    told = [
+        f"{path} has {size} features, of which a TPU makes {filled(size, LANES)}"
+        for path, size, _ in awkward(model.trainable_variables)[:3]
+    ]
+    if rows % ROWS:
+        told.append(f"{rows:g} rows a chip become {filled(rows, ROWS)}")
+    if told:
+        warnings.warn(
+            "Sizes that are multiples of 128 (features) and 8 (rows) cost a TPU "
+            f"nothing more: {'; '.join(told)}.",
+            stacklevel=2,
+        )
