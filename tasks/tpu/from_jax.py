@@ -7,6 +7,23 @@ from tasks.tpu.steps import Input
 from zoo.lazy import jax
 
 
+def shaped(build):
+    """What a function builds, with weights that have shapes and no values.
+
+    So a model may be larger than the memory of this machine.
+
+    Args:
+        build: Function without arguments. What it returns must not be run.
+    """
+    found = []
+
+    def trace():
+        found.append(build())
+
+    jax.eval_shape(trace)
+    return found[0]
+
+
 def program_of(step):
     """A `Program` from a `tasks.tpu.steps.Step`, on the JAX backend."""
     inputs = keras.tree.flatten(step.inputs)

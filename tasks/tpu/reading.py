@@ -47,23 +47,28 @@ def read(lowered, compiled):
     Returns:
         Dict: `"callbacks"` and `"dynamic_shapes"`, lists of what was found;
         `"collectives"`, a dict from operations such as `"all-reduce"` to how many there
-        are, and `"collectives_in_loops"`, how many are done again at each step of a
+        are; `"all_reduce_bytes"`, what a chip adds up with others; and
+        `"collectives_in_loops"`, how many are done again at each step of a
         loop; `"memory_padding"`, the part of arguments and of what loops carry that is
         padding, from 0 to 1.
     """
     bodies = computations(compiled)
     inside = in_loops(bodies)
-    counts, looped = {}, 0
+    counts, looped, summed = {}, 0, 0
     for name, lines in bodies.items():
         for line in lines:
             found = _COLLECTIVE.search(line)
             if found:
                 counts[found[1]] = counts.get(found[1], 0) + 1
                 looped += name in inside
+                if found[1] == "all-reduce":
+                    arrays = _ARRAY.findall(line[: found.start()])
+                    summed += sum(array_bytes(*array)[0] for array in arrays)
     return {
         "callbacks": sorted({*callbacks(lowered), *callbacks(compiled)}),
         "dynamic_shapes": sorted({*dynamic_shapes(lowered), *dynamic_shapes(compiled)}),
         "collectives": counts,
+        "all_reduce_bytes": summed,
         "collectives_in_loops": looped,
         "memory_padding": round(memory_padding(compiled), 4),
     }

@@ -39,12 +39,19 @@ def findings(name, options, chip, topologies, batch, length, steps=None):
     from tasks.tpu.reading import read
     from tasks.tpu.sizes import waste_of
     from tasks.tpu.steps import steps_of
+    from tasks.tpu.untrained import NAMES
 
     backend = keras.backend.backend()
     lowering = importlib.import_module(f"tasks.tpu.from_{backend}")
     slices = [(topology, devices_of(chip, topology)) for topology in topologies]
     available = memory_of(slices[0][1][0])
-    for step in steps_of(made(name, options), batch, length):
+
+    def build():
+        return steps_of(made(name, options), batch, length)
+
+    # What has learned nothing needs no values; TensorFlow makes them all the same.
+    shaped = getattr(lowering, "shaped", None) if name in NAMES else None
+    for step in shaped(build) if shaped else build():
         if steps and step.name not in steps:
             continue
         program = lowering.program_of(step)

@@ -128,6 +128,9 @@ class TestCollectives:
         found = reading.read("", HLO)
         assert found["collectives"] == {"all-reduce": 2, "all-gather": 1}
 
+    def test_what_is_added_up_has_a_size(self):
+        assert reading.read("", HLO)["all_reduce_bytes"] == 4 * (13 * 13 + 1)
+
     def test_those_in_loops_are_told(self):
         assert reading.read("", HLO)["collectives_in_loops"] == 2
 

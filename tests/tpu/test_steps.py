@@ -23,7 +23,7 @@ from tests.distributed import TASKS
 from zoo.lazy import jax
 
 for name in sys.argv[1:]:
-    for step in steps_of(TASKS[name][0](), 4, 8):
+    for step in from_jax.shaped(lambda: steps_of(TASKS[name][0](), 4, 8)):
         program = from_jax.program_of(step)
         given = [
             jax.ShapeDtypeStruct(x.shape, x.dtype)
