@@ -120,7 +120,7 @@ def train(units, topology, rows, chip="v5e"):
     return kept
 
 
-def largest(topology="1x1", rows=ROWS, low=4096, high=16384):
+def largest(topology="1x1", rows=ROWS, low=8192, high=12288):
     """The largest language model of one layer that a chip trains: `(it, the next)`.
 
     `units` is searched by halves, in steps of 256; `low` has to fit, `high` must not.

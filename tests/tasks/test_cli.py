@@ -16,7 +16,10 @@ from zoo.cards import Card
 from zoo.errors import PresetError
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("list", "card", "demo", "predict", "evaluate", "train", "fit", "tune")
+COMMANDS = (
+    *("list", "card", "demo", "predict", "evaluate", "train", "fit", "tune"),
+    "tpu-check",
+)
 CARD = {
     "name": "ner_toy.tiny_en",
     "task": "ner",
