@@ -16,8 +16,23 @@ from statistics import median
 
 ROWS, LENGTH = 64, 64
 TASKS = ("text_classification", "forecasting")
-SLICES = ("1x1", "2x2", "16x16")
+CHIP, SLICES = "v5e", ("1x1", "2x2", "16x16")
 VOCABULARY, STEP = 8000, 256
+KEPT = (
+    "topology",
+    "batch",
+    "fits",
+    "needed_bytes",
+    "available_bytes",
+    "trainable_bytes",
+    "compile_seconds",
+    "flops",
+    "bytes accessed",
+    "collectives",
+    "all_reduce_bytes",
+    "collectives_in_loops",
+    "memory_padding",
+)
 
 
 # === Replicas on one machine ===
@@ -86,69 +101,27 @@ def replicas(rounds, seconds):
 # === On paper ===
 
 
-def train(units, topology, rows, chip="v5e"):
-    """What the compiler says of a step of a language model's training."""
+def train(units, topologies, rows):
+    """What the compiler says of a step of a language model's training, dicts."""
     from tasks.tpu.check import check
 
-    (found,) = check(
-        "language_modeling",
-        chip,
-        [topology],
-        ["jax"],
-        rows,
-        LENGTH,
-        {"units": units, "embedding_dim": units, "vocabulary": VOCABULARY},
-        ["train"],
-    )
-    wanted = (
-        "topology",
-        "batch",
-        "fits",
-        "needed_bytes",
-        "available_bytes",
-        "trainable_bytes",
-        "compile_seconds",
-        "flops",
-        "bytes accessed",
-        "collectives",
-        "all_reduce_bytes",
-        "collectives_in_loops",
-        "memory_padding",
-    )
-    kept = {"units": units, **{k: found[k] for k in wanted if k in found}}
-    print(kept, flush=True)
-    return kept
+    options = {"units": units, "embedding_dim": units, "vocabulary": VOCABULARY}
+    asked = (["jax"], rows, LENGTH, options, ["train"])
+    found = []
+    for one in check("language_modeling", CHIP, topologies, *asked):
+        kept = {k: one[k] for k in KEPT if k in one}
+        found.append({"units": units, **kept})
+        print(found[-1], flush=True)
+    return found
 
 
-def largest(topology="1x1", rows=ROWS, low=8192, high=12288):
-    """The largest language model of one layer that a chip trains: `(it, the next)`.
-
-    `units` is searched by halves, in steps of 256; `low` has to fit, `high` must not.
-    """
-    fits, does_not = train(low, topology, rows), train(high, topology, rows)
-    assert fits["fits"] and not does_not["fits"], (low, high)
-    while does_not["units"] - fits["units"] > STEP:
-        middle = (fits["units"] + does_not["units"]) // (2 * STEP) * STEP
-        found = train(middle, topology, rows)
-        fits, does_not = (found, does_not) if found["fits"] else (fits, found)
-    return fits, does_not
-
-
-def paper(units):
-    """What one chip, four and 256 have to do, for one batch and for larger ones."""
-    fits, does_not = largest()
+def slices(units):
+    """What each chip has to do: of one batch, and with the same rows on each chip."""
+    each = [train(units, [name], ROWS * chips_of(name))[0] for name in SLICES]
     return {
-        "chip": "v5e",
-        "model": "language_modeling: one ZoneoutLSTM, embedding of its size, Adam",
-        "vocabulary": VOCABULARY,
-        "rows": ROWS,
-        "length": LENGTH,
-        "largest": {"fits": fits, "does_not": does_not},
         "units": units,
-        "same_batch": [train(units, name, 2048) for name in SLICES],
-        "same_rows_a_chip": [
-            train(units, name, ROWS * chips_of(name)) for name in SLICES
-        ],
+        "same_batch": train(units, SLICES, ROWS * chips_of(SLICES[-1])),
+        "same_rows_a_chip": each,
     }
 
 
@@ -158,32 +131,72 @@ def chips_of(topology):
     return rows * columns
 
 
+def expected(sizes):
+    """The largest `units`, a multiple of 256, by a line through what was compiled.
+
+    Memory grows in a line with the bytes of the weights, as gradients and the moments
+    of Adam do.
+    """
+    (x, y), (x2, y2) = ((s["trainable_bytes"], s["needed_bytes"]) for s in sizes[-2:])
+    slope = (y2 - y) / (x2 - x)
+    most, units = sizes[-1]["available_bytes"], sizes[-1]["units"]
+    while y + slope * (4 * parameters(units + STEP) - x) <= most:
+        units += STEP
+    return units
+
+
+def parameters(units):
+    """Numbers of the language model: an embedding, an LSTM, a softmax."""
+    return 2 * VOCABULARY * units + VOCABULARY + 8 * units**2 + 4 * units
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--part", choices=("replicas", "paper"), help="both by default")
+    parser.add_argument(
+        "--part",
+        choices=("replicas", "slices", "largest", "limit"),
+        nargs="+",
+        default=["replicas", "slices", "largest", "limit"],
+        help="all by default; what others have found is kept",
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--units", type=int, default=512, help="of the model on slices")
     parser.add_argument(
-        "--units", type=int, default=1024, help="of the model on slices"
+        "--sizes", type=int, nargs="+", default=[1024, 2048], help="for the line"
     )
     parser.add_argument("--name", default="scaling", help="of the file of results")
     args = parser.parse_args()
     from harness import RESULTS, load, write
 
     path = RESULTS / f"{args.name}.json"
-    content = {}
-    if path.is_file():  # what the other part has found is kept
-        kept = json.loads(path.read_text())
-        content = {k: kept[k] for k in ("replicas", "paper") if k in kept}
-    if args.part != "paper":
-        begun = load()
-        found = replicas(args.rounds, args.seconds)
-        content["replicas"] = {"rows": ROWS, "load_at_begin": begun, "tasks": found}
+    content = json.loads(path.read_text()) if path.is_file() else {}
+    content = {k: v for k, v in content.items() if k not in ("machine", "versions")}
+    content["model"] = {
+        "what": "language_modeling: embedding, ZoneoutLSTM, softmax; Adam, float32",
+        "vocabulary": VOCABULARY,
+        "length": LENGTH,
+        "chip": CHIP,
+    }
     packages = ["tensorflow", "keras"]
-    if args.part != "replicas":
-        content["paper"] = paper(args.units)
-        packages += ["jax", "libtpu"]
-    print("written:", write(args.name, content, packages))
+    for part in args.part:
+        if part == "replicas":
+            begun = load()
+            found = replicas(args.rounds, args.seconds)
+            found = {"rows": ROWS, "load_at_begin": begun, "tasks": found}
+        elif part == "slices":
+            found = slices(args.units)
+        elif part == "largest":
+            sizes = [train(units, ["1x1"], ROWS)[0] for units in args.sizes]
+            found = {"sizes": sizes, "expected_units": expected(sizes)}
+            found["expected_parameters"] = parameters(found["expected_units"])
+        else:  # whether the compiler agrees
+            units = content["largest"]["expected_units"]
+            found = [train(n, ["1x1"], ROWS)[0] for n in (units, units + 2 * STEP)]
+        content[part] = found
+        if part != "replicas":
+            packages = ["tensorflow", "keras", "jax", "libtpu"]
+        print("written:", write(args.name, content, packages), flush=True)
 
 
 if __name__ == "__main__":
