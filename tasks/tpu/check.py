@@ -1,5 +1,6 @@
 """Compiles a task for a TPU on both backends, each in a process of its own."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -76,7 +77,8 @@ def _findings(backend, request):
     }
     debug = os.environ.get("ZOO_DEBUG") == "1"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tasks.tpu.worker"],
+        # -P: a folder `tasks` that happens to be here is not ours.
+        [sys.executable, "-P", "-m", "tasks.tpu.worker"],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -87,13 +89,14 @@ def _findings(backend, request):
     )
     with process:
         try:
-            process.stdin.write(json.dumps(request))
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+                stdin.write(json.dumps(request))
             for line in process.stdout:
                 yield _checked(json.loads(line), backend)
-        finally:
+        except BaseException:
             process.kill()
-    if process.returncode not in (0, -9):
+            raise
+    if process.returncode:
         raise RuntimeError(
             f"The process that compiles for {backend} ended with code "
             f"{process.returncode}; ZOO_DEBUG=1 shows what it said."

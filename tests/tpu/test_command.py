@@ -1,7 +1,10 @@
 """`zoo tpu-check`, with findings in the place of the compiler's."""
 
+import importlib
 import importlib.util
 import json
+import os
+import shutil
 
 import pytest
 
@@ -141,6 +144,15 @@ class TestArguments:
     def test_sizes_are_positive(self, name):
         with pytest.raises(ValueError, match=f"`{name}` must be positive. Received: 0"):
             check("ner", **{name: 0})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the command false")
+def test_a_process_that_dies_is_an_error(monkeypatch):
+    module = importlib.import_module("tasks.tpu.check")
+    monkeypatch.setattr(module, "check_installed", lambda: None)
+    monkeypatch.setattr(module.sys, "executable", shutil.which("false"))
+    with pytest.raises(RuntimeError, match="for jax ended with code 1; ZOO_DEBUG=1"):
+        list(check("ner", backends=["jax"]))
 
 
 class TestReport:
