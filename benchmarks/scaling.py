@@ -18,6 +18,12 @@ ROWS, LENGTH = 64, 64
 TASKS = ("text_classification", "forecasting")
 CHIP, SLICES = "v5e", ("1x1", "2x2", "16x16")
 VOCABULARY, STEP = 8000, 256
+MODEL = {
+    "what": "language_modeling: embedding, ZoneoutLSTM, softmax; Adam, float32",
+    "vocabulary": VOCABULARY,
+    "length": LENGTH,
+    "chip": CHIP,
+}
 KEPT = (
     "topology",
     "batch",
@@ -117,11 +123,13 @@ def train(units, topologies, rows):
 
 def slices(units):
     """What each chip has to do: of one batch, and with the same rows on each chip."""
-    each = [train(units, [name], ROWS * chips_of(name))[0] for name in SLICES]
+    same = train(units, SLICES, ROWS * chips_of(SLICES[-1]))
+    each = [train(units, [name], ROWS * chips_of(name))[0] for name in SLICES[:-1]]
     return {
         "units": units,
-        "same_batch": train(units, SLICES, ROWS * chips_of(SLICES[-1])),
-        "same_rows_a_chip": each,
+        "same_batch": same,
+        # The largest slice has so many rows a chip in either case.
+        "same_rows_a_chip": [*each, same[-1]],
     }
 
 
@@ -161,7 +169,7 @@ def main():
     )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--units", type=int, default=512, help="of the model on slices")
+    parser.add_argument("--units", type=int, default=256, help="of the model on slices")
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=[1024, 2048], help="for the line"
     )
@@ -169,16 +177,8 @@ def main():
     args = parser.parse_args()
     from harness import RESULTS, load, write
 
-    path = RESULTS / f"{args.name}.json"
-    content = json.loads(path.read_text()) if path.is_file() else {}
-    content = {k: v for k, v in content.items() if k not in ("machine", "versions")}
-    content["model"] = {
-        "what": "language_modeling: embedding, ZoneoutLSTM, softmax; Adam, float32",
-        "vocabulary": VOCABULARY,
-        "length": LENGTH,
-        "chip": CHIP,
-    }
     packages = ["tensorflow", "keras"]
+    path = RESULTS / f"{args.name}.json"
     for part in args.part:
         if part == "replicas":
             begun = load()
@@ -191,9 +191,12 @@ def main():
             found = {"sizes": sizes, "expected_units": expected(sizes)}
             found["expected_parameters"] = parameters(found["expected_units"])
         else:  # whether the compiler agrees
-            units = content["largest"]["expected_units"]
+            units = json.loads(path.read_text())["largest"]["expected_units"]
             found = [train(n, ["1x1"], ROWS)[0] for n in (units, units + 2 * STEP)]
-        content[part] = found
+        # What other parts, or other runs, have found is kept.
+        content = json.loads(path.read_text()) if path.is_file() else {}
+        content = {k: v for k, v in content.items() if k not in ("machine", "versions")}
+        content |= {"model": MODEL, part: found}
         if part != "replicas":
             packages = ["tensorflow", "keras", "jax", "libtpu"]
         print("written:", write(args.name, content, packages), flush=True)
