@@ -125,11 +125,10 @@ def load():
     return {"load": round(os.getloadavg()[0], 1), "cores": os.cpu_count()}
 
 
-def write(name, content):
+def write(name, content, packages=("tensorflow", "keras", "torch")):
     """Writes results as JSON, with the machine and the versions that made them."""
     from importlib.metadata import version
 
-    packages = ("tensorflow", "keras", "torch")
     content = {
         "machine": {"processor": platform.processor() or platform.machine(), **load()},
         "versions": {p: version(p) for p in packages},

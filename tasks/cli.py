@@ -24,8 +24,8 @@ def main(argv=None):
         argv: list of strings; None for the arguments of the process.
 
     Returns:
-        Exit code: 0, 2 for an error (told in one line), 130 for Ctrl-C. With
-        `ZOO_DEBUG=1` errors are raised.
+        Exit code: 0, 1 from a check that found something, 2 for an error (told in one
+        line), 130 for Ctrl-C. With `ZOO_DEBUG=1` errors are raised.
     """
     shell.prepare()
     args = _parser().parse_args(argv)
@@ -46,7 +46,7 @@ def _parser():
     )
     parser.add_argument("--version", action="version", version=zoo.__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_list, _card, _demo, _predict, _evaluate, _train, _fit, _tune):
+    for add in (_list, _card, _demo, _predict, _evaluate, _train, _fit, _tune, _tpu):
         add(commands)
     return parser
 
@@ -272,6 +272,13 @@ def _tune(commands):
     tuning = importlib.import_module("tuning.cli")
     parser = _command(commands, "tune", tuning.run, tuning.DESCRIPTION)
     tuning.add_arguments(parser)
+
+
+def _tpu(commands):
+    from tasks.tpu import command
+
+    parser = _command(commands, "tpu-check", command.run, command.DESCRIPTION)
+    command.add_arguments(parser)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def run(command, args):
 
     Args:
         command: Function from `args` to a document for machines and a text for
-            people.
+            people, and an exit code if it is not 0.
         args: Parsed arguments; with a true `json`, the document is printed and
             nothing else.
 
@@ -42,7 +42,7 @@ def run(command, args):
         Exit code.
     """
     try:
-        _answer(command, args, as_json=getattr(args, "json", False))
+        code = _answer(command, args, as_json=getattr(args, "json", False))
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("zoo: stopped.", file=sys.stderr)
@@ -55,18 +55,19 @@ def run(command, args):
             raise
         print(f"zoo: {_one_line(error)}", file=sys.stderr)
         return 2
-    return 0
+    return code
 
 
 def _answer(command, args, as_json):
     # Keras prints its progress on stdout, where only the document may stand.
     aside = contextlib.redirect_stdout(sys.stderr)
     with aside if as_json else contextlib.nullcontext():
-        document, text = command(args)
+        document, text, *code = command(args)
     if as_json:
         print(json.dumps(document, indent=1))
     elif text:
         print(text)
+    return code[0] if code else 0
 
 
 def _debug():

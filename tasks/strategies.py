@@ -9,6 +9,7 @@ import keras
 
 from tasks import devices
 from tasks.devices import NoDevices
+from zoo import devices as zoo_devices
 from zoo.lazy import tf
 
 KINDS = ("auto", "cpu", "gpus", "workers", "tpu")
@@ -121,6 +122,18 @@ def current():
     if backend == "tensorflow" and tf.distribute.has_strategy():
         return _wrapped(tf.distribute.get_strategy())
     return None
+
+
+def on_tpu(strategy):
+    """Whether a TPU trains.
+
+    Args:
+        strategy: `Strategy`, or `None` for the backend's own device.
+    """
+    if strategy is None:
+        return zoo_devices.kind() == "tpu"
+    first = str(strategy.devices[0]) if strategy.devices else ""
+    return strategy.kind == "tpu" or "tpu" in first.lower()
 
 
 def own_files(files, strategy):

@@ -4,7 +4,10 @@ import difflib
 
 import zoo
 from tasks import strategies, transfer
+from tasks.data.pipeline import as_dataset
+from tasks.data.whole_batches import WholeBatches, whole_alone
 from tasks.fitting import Fitting
+from tasks.tpu.sizes import warn_of_padding
 from tasks.watching import watchers
 from zoo.cards import Card
 from zoo.preset import write_preset
@@ -165,6 +168,7 @@ class Task:
         ema=None,
         log_dir=None,
         show=None,
+        drop_remainder="auto",
     ):
         """Trains `training_model` on prepared batches; returns Keras' history.
 
@@ -214,6 +218,10 @@ class Task:
                 and how the task answers a few of the validation data, as text and as
                 pictures. For a profile give `keras.callbacks.TensorBoard(log_dir,
                 profile_batch=(10, 20))` as a callback.
+            drop_remainder: Whether batches that are not full are left out of an epoch:
+                of each length, fewer rows than `batch_size`, others in every epoch. By
+                default on a TPU, which takes as long for empty rows; elsewhere they are
+                filled up. Nothing is ever left out of predictions and scores.
 
         A loss that is no number ends the run: the task keeps the last good weights, and
         a `FloatingPointError` says at which step that was.
@@ -226,6 +234,12 @@ class Task:
             best: Function `(patience=...)` that returns the `BestWeights` of this run.
             show: Function that returns answers to a few of the validation data.
         """
+        if whole_alone(drop_remainder, batches, self.strategy):
+            batches = WholeBatches(batches)
+            dataset = as_dataset(batches)
+        if strategies.on_tpu(self.strategy):
+            chips = 1 if self.strategy is None else self.strategy.replicas
+            warn_of_padding(self.training_model, len(batches[0][1]) / chips)
         fitting = Fitting(
             self.training_model,
             self.strategy,

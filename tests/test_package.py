@@ -156,7 +156,9 @@ def test_bounds_are_those_we_promise():
 
 
 def test_extras_are_all_there():
-    promised = "jax torch tune metrics report audio data baselines hub export bench dev"
+    promised = (
+        "jax torch tpu tune metrics report audio data baselines hub export bench dev"
+    )
     promised = promised.split()
     assert set(PROJECT["optional-dependencies"]) == set(promised)
 

@@ -48,7 +48,7 @@ def test_make_targets_exist():
 def test_commands_exist():
     from tasks import cli
 
-    commands = set(re.findall(r"^zoo ([a-z]+)", "\n".join(code_blocks("sh")), re.M))
+    commands = set(re.findall(r"^zoo ([a-z-]+)", "\n".join(code_blocks("sh")), re.M))
     assert commands
     for command in commands:
         with (

@@ -35,8 +35,9 @@ def as_dataset(batches):
     """Makes batches of several lengths ready for `fit`.
 
     Keras guesses the shapes of a `PyDataset` from its first two batches, and on
-    TensorFlow fails when a later one is longer. This says instead that rows and time
-    vary, and prepares batches in the background.
+    TensorFlow fails when a later one is longer. This says instead that time varies, and
+    rows do where the batches have no `batch_size` or `rows`; and it prepares batches in
+    the background. A compiler of fixed shapes, such as a TPU's, meets one a bucket.
 
     Args:
         batches: `keras.utils.PyDataset` whose items are `(inputs, targets)`: a dict
@@ -46,13 +47,14 @@ def as_dataset(batches):
         A `tf.data.Dataset` on TensorFlow, `Counted` batches elsewhere. Fit with
         the callback `FollowEpochs(batches)`: it sets the order of each epoch.
     """
+    rows = getattr(batches, "batch_size", getattr(batches, "rows", None))
     batches = Counted(batches)
     if keras.backend.backend() != "tensorflow":
         return batches
     inputs, targets = batches[0]
 
     def spec(array):
-        shape = (None, None, *array.shape[2:])[: array.ndim]
+        shape = (rows, None, *array.shape[2:])[: array.ndim]
         return tf.TensorSpec(shape, array.dtype)
 
     signature = ({k: spec(v) for k, v in inputs.items()}, spec(targets))

@@ -66,10 +66,10 @@ class Generator:
 
     def __init__(self, parts, tokenizer):
         self.parts, self.tokenizer = parts, tokenizer
-        self._read = compiled(self._prompt_state, parts.model.variables)
+        self._read = compiled(self.prompt_state, parts.model.variables)
         self._blocks = {}  # Sampling -> compiled block
 
-    def _prompt_state(self, token_ids, mask, state):
+    def prompt_state(self, token_ids, mask, state):
         embedded = self.parts.embed(token_ids)
         return list(
             self.parts.stack(embedded, mask=mask, initial_state=state, training=False)
@@ -78,11 +78,11 @@ class Generator:
     def _block(self, how):
         if how not in self._blocks:
             self._blocks[how] = compiled(
-                lambda *args: self._draw(how, *args), self.parts.model.variables
+                lambda *args: self.draw(how, *args), self.parts.model.variables
             )
         return self._blocks[how]
 
-    def _draw(self, how, uniform, last, state, seen):
+    def draw(self, how, uniform, last, state, seen):
         """Draws `uniform.shape[0]` tokens for each row.
 
         `uniform` is `(tokens, batch)`; `last` `(batch,)` are the tokens to go on

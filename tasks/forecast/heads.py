@@ -83,7 +83,8 @@ class QuantileHead:
         """Twice the mean pinball loss: with the median alone, the absolute error."""
         error = ops.expand_dims(target, -1) - raw
         levels = ops.convert_to_tensor(np.array(self.levels, "float32"))
-        return 2 * ops.mean(ops.maximum(levels * error, (levels - 1) * error), -1)
+        # In this order: an array of JAX's does not take a Keras tensor beside it.
+        return 2 * ops.mean(ops.maximum(error * levels, error * (levels - 1)), -1)
 
     def sample(self, raw, noise):
         """Reads the line through the quantiles at a random level.

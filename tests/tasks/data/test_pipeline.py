@@ -43,11 +43,11 @@ def test_the_dataset_gives_the_batches():
 
 
 @needs_tensorflow
-def test_rows_and_time_are_left_open():
+def test_rows_are_fixed_and_time_is_left_open():
     inputs, targets = as_dataset(make()).element_spec
-    assert inputs["word_ids"].shape.as_list() == [None, None]
-    assert inputs["char_ids"].shape.as_list() == [None, None, 4]
-    assert targets.shape.as_list() == [None]
+    assert inputs["word_ids"].shape.as_list() == [2, None]
+    assert inputs["char_ids"].shape.as_list() == [2, None, 4]
+    assert targets.shape.as_list() == [2]
 
 
 @needs_tensorflow
