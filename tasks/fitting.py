@@ -141,12 +141,13 @@ class Fitting:
             callbacks,
             save_every,
             writes=self.strategy is None or self.strategy.chief,
+            alone=self.workers == 1,
         )
 
     def run(self, callbacks, resume, verbose):
         """Trains, from where the run was; returns Keras' history."""
         callbacks, epoch, step = [FollowEpochs(self.batches), *callbacks], 0, 0
-        with self._place():
+        with self._place(), resume.running() if resume else contextlib.nullcontext():
             if resume is not None:
                 epoch = resume.restore(self.model)
                 epoch, step = (

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import http.server
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -486,30 +485,3 @@ class TestProcesses:
         assert server.requests[done][1].startswith("bytes=")
         names = sorted(path.name for path in published.parent.iterdir())
         assert len(names) == 2 and names[0].endswith(".lock"), names
-
-
-def test_lock_is_held_by_one_at_a_time(tmp_path):
-    inside, most = [], []
-
-    def work():
-        with download.lock(tmp_path / "lock"):
-            inside.append(1)
-            most.append(len(inside))
-            time.sleep(0.01)
-            inside.pop()
-
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == [1] * 8
-
-
-def test_file_systems_without_locks_work(tmp_path, monkeypatch):
-    def unsupported(file):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(download, "_acquire", unsupported)
-    with download.lock(tmp_path / "lock"):
-        assert os.path.exists(tmp_path / "lock")
