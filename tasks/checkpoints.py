@@ -21,7 +21,7 @@ KEPT = 2
 def paths_in(folder):
     """Paths of the states in a folder, the newest first."""
     # By stem, as "000003" comes before "000003-000120", which is later.
-    paths = Path(folder).glob(f"*{SUFFIX}")
+    paths = [path for path in Path(folder).glob(f"*{SUFFIX}") if path.is_file()]
     return sorted(paths, key=lambda path: path.stem, reverse=True)
 
 

@@ -5,6 +5,7 @@ from zlib import crc32
 
 import keras
 
+from tasks import forks
 from tasks.answering import one_device
 from tasks.continued import fit_from
 from tasks.data.batches import FollowEpochs
@@ -36,6 +37,7 @@ class Fitting:
     def __init__(
         self, model, strategy, batches, dataset, epochs, seed, accumulate, shard
     ):
+        forks.check()
         for name, value in (("accumulate", accumulate), ("epochs", epochs)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"`{name}` must be positive. Received: {value!r}")

@@ -3,7 +3,7 @@
 import difflib
 
 import zoo
-from tasks import strategies, transfer
+from tasks import forks, strategies, transfer
 from tasks.fitting import Fitting
 from zoo.cards import Card
 from zoo.preset import write_preset
@@ -36,6 +36,7 @@ class Task:
     example_key = "text"
 
     def __new__(cls, *args, **kwargs):
+        forks.begin()
         task = super().__new__(cls)
         task.strategy = strategies.current()
         return task

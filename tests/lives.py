@@ -38,6 +38,7 @@ class Lives:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            start_new_session=True,
         )
 
     def __call__(self, timeout=120, **life):
@@ -55,14 +56,9 @@ class Lives:
         return json.loads(self._process.stdout.readline())
 
     def close(self):
-        """Ends the process."""
-        self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
+        """Ends the process, and a child that may be left of it."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate(timeout=30)
 
 
 def serve():

@@ -9,6 +9,8 @@ import itertools
 import json
 import os
 import pickle
+import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -491,10 +493,18 @@ def weights_cut_in_half(folder):
 def refused(folder):
     """Loads a folder, and returns the message of the one error allowed."""
     start = time.process_time()  # other programs must not make this fail
+    memory = peak_memory()
     with pytest.raises(zoo.PresetError) as caught:
         zoo.load(folder)
     assert time.process_time() - start < 1
+    assert peak_memory() - memory < 200
     return str(caught.value)
+
+
+def peak_memory():
+    """The most that this process has held so far, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def test_the_untouched_preset_loads(preset_folder):
@@ -752,7 +762,6 @@ JSON = st.recursive(
 )
 NUMBERS = itertools.count()
 FUZZ = settings(
-    max_examples=100,
     derandomize=True,
     deadline=10_000,
     database=None,
@@ -785,9 +794,7 @@ def loads_or_is_refused(folder):
     return True
 
 
-@FUZZ
-@given(data=st.data())
-def test_mutated_config(data, make_preset):
+def mutate_config(data, make_preset):
     folder = make_preset(f"fuzz-{next(NUMBERS)}")
     config = json.loads((folder / "config.json").read_text())
     path = data.draw(st.sampled_from(list(places(config))))
@@ -797,17 +804,15 @@ def test_mutated_config(data, make_preset):
     loads_or_is_refused(folder)
 
 
-@FUZZ
-@given(junk=st.binary(max_size=200), file=st.sampled_from(FILES))
-def test_junk_in_any_file(junk, file, make_preset):
+def put_junk(data, make_preset):
     folder = make_preset(f"fuzz-{next(NUMBERS)}")
-    (folder / file).write_bytes(junk)
+    (folder / data.draw(st.sampled_from(FILES))).write_bytes(
+        data.draw(st.binary(max_size=200))
+    )
     assert not loads_or_is_refused(folder)
 
 
-@FUZZ
-@given(data=st.data())
-def test_flipped_bytes_in_signed_weights(data, make_preset):
+def flip_bytes(data, make_preset):
     folder = make_preset(f"fuzz-{next(NUMBERS)}")
     content = bytearray((folder / WEIGHTS).read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
@@ -816,3 +821,33 @@ def test_flipped_bytes_in_signed_weights(data, make_preset):
     (folder / WEIGHTS).write_bytes(content)
     make_preset.sign(folder)
     loads_or_is_refused(folder)
+
+
+def run_many(fault, make_preset, most, tried):
+    """Tries a fault with so many drawn inputs; each may take 5 s at most."""
+    count = itertools.count()
+
+    @settings(FUZZ, max_examples=most, deadline=5000)
+    @given(data=st.data())
+    def run(data):
+        next(count)
+        fault(data, make_preset)
+        for folder in make_preset.root.glob("fuzz-*"):
+            shutil.rmtree(folder)
+
+    run()
+    tried(next(count))
+
+
+FAULTS = [mutate_config, put_junk, flip_bytes]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_drawn_faults(fault, make_preset, tried):
+    run_many(fault, make_preset, 100, tried)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_many_drawn_faults(fault, make_preset, tried):
+    run_many(fault, make_preset, 6700, tried)
