@@ -127,9 +127,10 @@ def load():
 
 def write(name, content):
     """Writes results as JSON, with the machine and the versions that made them."""
-    from importlib.metadata import version
+    from importlib.metadata import packages_distributions, version
 
-    packages = ("tensorflow", "keras", "torch")
+    there = packages_distributions()
+    packages = [p for p in ("tensorflow", "keras", "torch") if p in there]
     content = {
         "machine": {"processor": platform.processor() or platform.machine(), **load()},
         "versions": {p: version(p) for p in packages},

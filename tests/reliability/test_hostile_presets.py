@@ -660,6 +660,19 @@ def test_shipped_presets_may_be_hard_links(preset_folder, monkeypatch):
     assert zoo.load(preset_folder)
 
 
+def test_no_module_is_imported_by_a_name_in_a_file(
+    preset_folder, make_preset, tmp_path, monkeypatch
+):
+    (tmp_path / "wicked.py").write_text(
+        "class Thing:\n    from_preset = classmethod(lambda cls, preset: cls())\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    edit(preset_folder, **{"class": "wicked.Thing"})
+    make_preset.sign(preset_folder)
+    assert "import it first" in refused(preset_folder)
+    assert "wicked" not in sys.modules
+
+
 def test_nan_is_read_when_asked_for(preset_folder, make_preset):
     open_weights_and_put(preset_folder, np.full((4, 2), np.nan, "float32"))
     make_preset.sign(preset_folder)
@@ -691,7 +704,7 @@ WATCH = """
 import encodings.ascii, os, sys
 sys.path.insert(0, sys.argv[1])
 import h5py, tasks, zoo.hub, zoo.hdf5, zoo.weights
-exec(open(os.path.join(sys.argv[1], "tests", "conftest.py")).read(), globals())
+exec(open(os.path.join(sys.argv[1], "tests", "toy_preset.py")).read(), globals())
 folders = sys.argv[3:]
 toy = zoo.load(folders.pop(0))  # imports everything that loading needs
 inside = os.path.realpath(sys.argv[2]) + os.sep

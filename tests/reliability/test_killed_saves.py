@@ -75,6 +75,36 @@ def check(folder, kills, seed):
     return halves
 
 
+def test_nothing_is_listed_before_it_is_whole(tmp_path, monkeypatch):
+    listed = []
+
+    class Watched:
+        def __init__(self, path, mode):
+            self.file = open(path, mode)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.file.close()
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+        def write(self, data):
+            for part in (data[:99], data[99:]):
+                self.file.write(part)
+                self.file.flush()
+                listed.extend(checkpoints.paths_in(tmp_path))
+                assert all(checkpoints.read(path) for path in listed)
+
+    monkeypatch.setattr(checkpoints, "open", Watched, raising=False)
+    for epoch in range(1, 4):
+        name = checkpoints.name_of(epoch, 0)
+        checkpoints.write(tmp_path, name, {"epoch": epoch}, [np.ones(99)])
+    assert len(listed) == 2 * (0 + 1 + 2)
+
+
 def test_twenty_kills(tmp_path, tried):
     check(tmp_path, 20, 0)
     tried(20)

@@ -425,7 +425,7 @@ LOADER = """
 import os, pathlib, sys
 sys.path.insert(0, sys.argv[1])
 from zoo import hub
-exec(open(os.path.join(sys.argv[1], "tests", "conftest.py")).read(), globals())
+exec(open(os.path.join(sys.argv[1], "tests", "toy_preset.py")).read(), globals())
 hub.CATALOG = pathlib.Path(sys.argv[2])
 print("start", flush=True)
 print(hub.load("toy.web").units)
