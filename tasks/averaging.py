@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tasks.distributed_values import read, write
 from tasks.training import BestWeights
 
 
@@ -104,11 +105,31 @@ class AveragedSGD(keras.optimizers.SGD):
 class BestAverages(BestWeights):
     """`BestWeights`, but what is scored and kept are the averages of `AveragedSGD`."""
 
+    @staticmethod
+    def swap(optimizer):
+        """Exchanges weights and averages."""
+        _inner(optimizer).swap()
+
     def on_epoch_end(self, epoch, logs=None):
-        optimizer, logs = self.model.optimizer, {} if logs is None else logs
-        # In half precision it stands within one that scales the loss.
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        optimizer.swap()
+        logs = {} if logs is None else logs
         super().on_epoch_end(epoch, logs)
-        optimizer.swap()
-        optimizer.observe(logs[self.name])
+        _inner(self.model.optimizer).observe(logs[self.name])
+
+
+def swap_moving_average(optimizer):
+    """Exchanges the weights for their moving average, and back.
+
+    Args:
+        optimizer: Keras optimizer with `use_ema=True`, in use.
+    """
+    inner = _inner(optimizer)
+    averages = inner._model_variables_moving_average
+    for variable, average in zip(inner._trainable_variables, averages, strict=True):
+        value = read(variable)
+        write(variable, read(average))
+        write(average, value)
+
+
+def _inner(optimizer):
+    # In half precision it stands within one that scales the loss.
+    return getattr(optimizer, "inner_optimizer", optimizer)

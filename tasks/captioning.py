@@ -17,6 +17,7 @@ from tasks.picture_export import export_captions
 from tasks.pictures.published import load_net
 from tasks.task import Task
 from tasks.training import BestWeights
+from tasks.watching import SHOWN
 from tasks.writing import Writing, check_batch_size, some
 from zoo.preset import loadable
 
@@ -294,12 +295,13 @@ class Captioner(Writing, Task):
         ]
         ids = self.scorer.encoded(examples)
         batches = CaptionBatches(regions, ids, batch_size, shuffle=True, seed=seed)
-        best = None
+        best = show = None
         if validation_data is not None:
             held = some(captions_from(validation_data))
             seen, how = self.scorer.regions(held, cache_dir), self._how()
             score = partial(self.scorer.score, monitor, held, seen, how)
             best = partial(BestWeights, score, f"val_{monitor}", lower=monitor == LOSS)
+            show = partial(self.predict, [e.picture for e in held[:SHOWN]])
         return self._train(
             batches,
             _checksum(examples),
@@ -307,6 +309,7 @@ class Captioner(Writing, Task):
             learning_rate=learning_rate,
             seed=seed,
             best=best,
+            show=show,
             callbacks=callbacks,
             **run,
         )

@@ -82,7 +82,7 @@ def _among(variable, variables):
     return any(variable is other for other in variables)
 
 
-def adam_for(model, schedule, clipnorm, rate_decay, unfreeze_every):
+def adam_for(model, schedule, clipnorm, rate_decay, unfreeze_every, ema=None):
     """Adam, with rates by depth if wanted, and the callbacks that this needs.
 
     Args:
@@ -92,6 +92,7 @@ def adam_for(model, schedule, clipnorm, rate_decay, unfreeze_every):
         rate_decay: What the rate is divided by from each group to the next deeper one.
         unfreeze_every: Epochs after which one group more begins to learn; 0 for all
             from the first epoch.
+        ema: Momentum of a moving average of the weights, or `None`.
 
     Returns:
         Keras optimizer, and a list of callbacks.
@@ -108,11 +109,13 @@ def adam_for(model, schedule, clipnorm, rate_decay, unfreeze_every):
             "`rate_decay` must be at least 1 and `unfreeze_every` at least 0. "
             f"Received: {rate_decay} and {unfreeze_every}"
         )
+    if ema is not None and not 0 < ema < 1:
+        raise ValueError(f"`ema` must be between 0 and 1, or None. Received: {ema}")
+    options = {} if ema is None else {"use_ema": True, "ema_momentum": ema}
+    options["global_clipnorm"] = clipnorm
     if rate_decay == 1 and not unfreeze_every:
-        return keras.optimizers.Adam(schedule, global_clipnorm=clipnorm), []
+        return keras.optimizers.Adam(schedule, **options), []
     groups = groups_by_depth(model)
     factors = [rate_decay**-depth for depth in range(len(groups))]
-    optimizer = GroupedAdam(
-        schedule, global_clipnorm=clipnorm, groups=groups, factors=factors
-    )
+    optimizer = GroupedAdam(schedule, groups=groups, factors=factors, **options)
     return optimizer, [Unfreeze(optimizer, unfreeze_every)] if unfreeze_every else []

@@ -7,15 +7,18 @@ import keras
 
 from tasks import forks
 from tasks.answering import one_device
+from tasks.averaging import swap_moving_average
 from tasks.continued import fit_from
 from tasks.data.batches import FollowEpochs
 from tasks.distributed_values import of_all_workers
 from tasks.fine_tuning import adam_for
+from tasks.gradient_norm import watch_gradients
 from tasks.losses import row_loss
 from tasks.replicas import SHARDS, Replicas
 from tasks.resume import Resume
 from tasks.schedules import rate_of
 from tasks.training import reseed
+from tasks.watching import GradientNorms, StopAtNaN, Throughput
 from zoo.lazy import tf
 
 
@@ -100,9 +103,13 @@ class Fitting:
         learning_rate,
         schedule="cosine",
         best=None,
+        watch=False,
         **adam,
     ):
-        """Compiles the model; returns callbacks that its optimizer needs."""
+        """Compiles the model; returns callbacks that its optimizer needs.
+
+        With `watch` the norm of the gradients is in the logs.
+        """
         more, scope = [], contextlib.nullcontext()
         if self.spread:
             scope = self.strategy.scope()
@@ -114,6 +121,13 @@ class Fitting:
                 rate, watching = rate_of(schedule, learning_rate, max(1, updates), best)
                 optimizer, more = adam_for(self._trained, rate, **adam)
                 more = [*watching, *more]
+                if best is not None and adam.get("ema") is not None:
+                    best.swap = swap_moving_average
+            elif adam.get("ema") is not None:
+                raise ValueError(
+                    "`ema` is for Adam as `fit` makes it: give the optimizer of your "
+                    "own `use_ema=True`."
+                )
             elif self.strategy is not None and keras.backend.backend() == "jax":
                 # Its numbers must lie on all devices: made anew, within their layout.
                 optimizer = type(optimizer).from_config(optimizer.get_config())
@@ -125,6 +139,9 @@ class Fitting:
                 jit_compile=jit_compile,
                 steps_per_execution=steps_per_execution,
             )
+            if watch:
+                norm = watch_gradients(self.model.optimizer)
+                more = [GradientNorms(norm), *more]
         if keras.backend.backend() == "tensorflow":
             _count_words_once(self.model.optimizer)
         return more
@@ -148,7 +165,9 @@ class Fitting:
 
     def run(self, callbacks, resume, verbose):
         """Trains, from where the run was; returns Keras' history."""
-        callbacks, epoch, step = [FollowEpochs(self.batches), *callbacks], 0, 0
+        first = [FollowEpochs(self.batches), StopAtNaN()]
+        first.append(Throughput(self.batches, len(self.batches[0][1])))
+        callbacks, epoch, step = [*first, *callbacks], 0, 0
         with self._place(), resume.running() if resume else contextlib.nullcontext():
             if resume is not None:
                 epoch = resume.restore(self.model)

@@ -254,9 +254,12 @@ class Forecaster(Foresight, Hindsight, Task):
             seed=seed,
             windows_per_epoch=windows_per_epoch,
         )
-        best = None
+        best = show = None
         if validation_data is not None:
             held = check_enough(self.read(validation_data))
+            if not self.options["future_size"]:
+                first = held.select([0])
+                show = lambda: [self.predict(first)]  # noqa: E731
             score = functools.partial(self._skill, held)
             best = functools.partial(BestWeights, score, "val_skill")
         self.restart()
@@ -268,6 +271,7 @@ class Forecaster(Foresight, Hindsight, Task):
             learning_rate=learning_rate,
             seed=seed,
             best=best,
+            show=show,
             **run,
         )
 

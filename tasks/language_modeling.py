@@ -338,9 +338,10 @@ class LanguageModel(Task):
         documents = [self.tokenizer.encode(text) for text in texts]
         batches = StreamBatches(documents, batch_size, chunk, shuffle=True, seed=seed)
         self.training_model = self._training_model(batch_size, run.get("shard"))
-        best = None
+        best = show = None
         if validation_data is not None:
             held = texts_from(validation_data)
+            show = partial(self._samples, held)
             averaged = isinstance(optimizer, AveragedSGD)
             best = partial(
                 BestAverages if averaged else BestWeights,
@@ -357,5 +358,12 @@ class LanguageModel(Task):
             optimizer=optimizer,
             seed=seed,
             best=best,
+            show=show,
             **run,
         )
+
+    def _samples(self, texts):
+        """What it says by itself, and how surprised it is at the first of the texts."""
+        first = next(text for text in texts if text)[:400]
+        said = self.generate(max_tokens=200, temperature=0.8, seed=0)
+        return [said, self.score(first)]

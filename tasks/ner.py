@@ -17,6 +17,7 @@ from tasks.results import Entities
 from tasks.tagger import build_tagger
 from tasks.task import Task
 from tasks.training import BestWeights
+from tasks.watching import SHOWN
 from zoo.preset import loadable
 
 SIZES = dict(
@@ -225,9 +226,10 @@ class NamedEntityTagger(Task):
             seed=seed,
             word_dropout=word_dropout,
         )
-        best = None
+        best = show = None
         if validation_data is not None:
             held = examples_from(validation_data, self.labels)
+            show = partial(self.predict, [tokens for tokens, _ in held[:SHOWN]])
             best = partial(BestWeights, lambda: self.evaluate(held)["f1"], "val_f1")
         return self._fit(
             batches,
@@ -237,6 +239,7 @@ class NamedEntityTagger(Task):
             learning_rate=learning_rate,
             seed=seed,
             best=best,
+            show=show,
             **run,
         )
 

@@ -8,6 +8,7 @@ from tasks import checkpoints
 from tasks.callback_states import check_states, states_of, take_up_states
 from tasks.distributed_values import read, replicas_agree, write
 from tasks.errors import RunError
+from tasks.gradient_norm import is_noted_norm
 from tasks.interruption import Interruption
 
 
@@ -226,7 +227,8 @@ class Resume(keras.callbacks.Callback):
 
 def _variables(model):
     # `model.variables` includes the states of random generators, weights do not.
-    return [*model.variables, *model.optimizer.variables]
+    own = [v for v in model.optimizer.variables if not is_noted_norm(v)]
+    return [*model.variables, *own]
 
 
 def _versions():

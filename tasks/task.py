@@ -5,6 +5,7 @@ import difflib
 import zoo
 from tasks import forks, strategies, transfer
 from tasks.fitting import Fitting
+from tasks.watching import watchers
 from zoo.cards import Card
 from zoo.preset import write_preset
 
@@ -162,6 +163,9 @@ class Task:
         steps_per_execution=1,
         accumulate=1,
         shard="data",
+        ema=None,
+        log_dir=None,
+        show=None,
     ):
         """Trains `training_model` on prepared batches; returns Keras' history.
 
@@ -203,6 +207,17 @@ class Task:
             shard: `"data"` if every worker is given the same data and takes its rows of
                 each batch; `"off"` if each is given data of its own, `batch_size` rows
                 at a time, as `tasks.strategies.own_files` deals out files.
+            ema: Momentum of a moving average of the weights, such as 0.999, which
+                takes the place of the weights: it is what is scored, kept and in the
+                end left in the task. `None` for none.
+            log_dir: Folder for `log.csv`, a row for each epoch, and for what
+                TensorBoard shows: curves, the norm of the gradients, the settings,
+                and how the task answers a few of the validation data, as text and as
+                pictures. For a profile give `keras.callbacks.TensorBoard(log_dir,
+                profile_batch=(10, 20))` as a callback.
+
+        A loss that is no number ends the run: the task keeps the last good weights, and
+        a `FloatingPointError` says at which step that was.
 
         Tasks give further:
 
@@ -210,6 +225,7 @@ class Task:
             data: A number or a text that tells training data from others: a run is not
                 taken up with others than it began with.
             best: Function `(patience=...)` that returns the `BestWeights` of this run.
+            show: Function that returns answers to a few of the validation data.
         """
         fitting = Fitting(
             self.training_model,
@@ -232,7 +248,18 @@ class Task:
             clipnorm=clipnorm,
             rate_decay=rate_decay,
             unfreeze_every=unfreeze_every,
+            ema=ema,
+            watch=log_dir is not None,
         )
+        if log_dir is not None:
+            told = {
+                **self.options,
+                "learning_rate": float(learning_rate),
+                "schedule": schedule,
+                "epochs": epochs,
+                "seed": seed,
+            }
+            callbacks = [*callbacks, *watchers(log_dir, told, show)]
         if resume_dir is not None:
             settings = {
                 "learning_rate": float(learning_rate),
@@ -241,6 +268,8 @@ class Task:
             }
             if schedule != "cosine":  # Runs begun before there was a choice go on.
                 settings["schedule"] = schedule
+            if ema is not None:
+                settings["ema"] = ema
             watching = [*more, *callbacks]
             resume = fitting.resume(resume_dir, settings, best, watching, save_every)
         kept = [] if best is None else [best]

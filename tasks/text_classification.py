@@ -18,6 +18,7 @@ from tasks.metrics.classification import best_temperature, classification_scores
 from tasks.task import Task
 from tasks.text_classifier import build_classifier
 from tasks.training import BestWeights
+from tasks.watching import SHOWN
 from zoo.preset import loadable
 
 SIZES = dict(
@@ -291,9 +292,10 @@ class TextClassifier(Task):
             seed=seed,
             word_dropout=word_dropout,
         )
-        best = None
+        best = show = None
         if validation_data is not None:
             held = labelled_from(validation_data, self.labels)
+            show = partial(self.predict, [text for text, _ in held[:SHOWN]])
             best = partial(
                 BestWeights, lambda: self.evaluate(held)["accuracy"], "val_accuracy"
             )
@@ -305,6 +307,7 @@ class TextClassifier(Task):
             learning_rate=learning_rate,
             seed=seed,
             best=best,
+            show=show,
             **run,
         )
 

@@ -36,7 +36,13 @@ class BestWeights(keras.callbacks.Callback):
         name: What the score is called in the logs.
         patience: Epochs without a better score after which to stop; `None` never.
         lower: Whether lower scores are better.
+
+    Attributes:
+        swap: Function of the optimizer that exchanges the weights that learn for those
+            that count, and back; `None` where they are the same.
     """
+
+    swap = None
 
     def __init__(self, score, name="val_f1", patience=None, lower=False):
         super().__init__()
@@ -55,10 +61,16 @@ class BestWeights(keras.callbacks.Callback):
         self._weights = weights or None
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.swap is not None:
+            self.swap(self.model.optimizer)
+        self._look(epoch, {} if logs is None else logs)
+        if self.swap is not None:
+            self.swap(self.model.optimizer)
+
+    def _look(self, epoch, logs):
         # As the first worker finds it: all must stop after the same epoch.
         value = agreed(self.model, float(self.score()))
-        if logs is not None:
-            logs[self.name] = value
+        logs[self.name] = value
         if self._better(value):
             self.best, self.best_epoch = value, epoch
             self._weights = [read(v) for v in self.model.weights]

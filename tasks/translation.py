@@ -17,6 +17,7 @@ from tasks.task import Task
 from tasks.training import BestWeights
 from tasks.translation_lines import LineTranslator
 from tasks.translator import TranslatorParts
+from tasks.watching import SHOWN
 from tasks.writing import Writing, check_batch_size, some
 from zoo.preset import loadable
 
@@ -276,10 +277,11 @@ class Translator(Writing, Task):
             seed=seed,
             curriculum=curriculum,
         )
-        best = None
+        best = show = None
         if validation_data is not None:
             held = pairs_from(validation_data)
             best = partial(BestWeights, lambda: self.loss(held), "val_loss", lower=True)
+            show = partial(self.predict, [source for source, _ in held[:SHOWN]])
         return self._train(
             batches,
             crc32(repr(pairs).encode("utf-8", "surrogatepass")),
@@ -287,6 +289,7 @@ class Translator(Writing, Task):
             learning_rate=learning_rate,
             seed=seed,
             best=best,
+            show=show,
             callbacks=callbacks,
             **run,
         )

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from tasks.data.pipeline import batches_by_number
 from zoo.lazy import tf
 
 
@@ -163,15 +164,9 @@ class Windows(keras.utils.PyDataset):
             name: tf.TensorSpec(array.shape, array.dtype)
             for name, array in self[0][0].items()
         }
-
-        def generate():
-            for index in range(len(self)):
-                yield self[index]
-
-        signature = (spec, tf.TensorSpec((self.batch_size,), tf.float32))
-        dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
-        return dataset.prefetch(2)
+        return batches_by_number(
+            self, (spec, tf.TensorSpec((self.batch_size,), tf.float32))
+        )
 
 
 def _features(buffer, series, start, length):

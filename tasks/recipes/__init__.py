@@ -5,10 +5,13 @@ from collections.abc import Mapping
 
 # Where each recipe is: a module, or one of several in it.
 _PLACES = {
+    "captioning_lstm_attention.flickr8k_en": "tasks.recipes.flickr8k",
     "forecasting_ind_rnn.etth1": "tasks.recipes.etth1:IND_RNN",
     "forecasting_lstm.m4_hourly": "tasks.recipes.m4_hourly",
     "forecasting_segment_gru.etth1": "tasks.recipes.etth1:SEGMENT_GRU",
     "language_model_lstm.tiny_shakespeare_chars": "tasks.recipes.tiny_shakespeare",
+    "language_model_qrnn.ptb_words": "tasks.recipes.ptb_words",
+    "language_model_zoneout_lstm.ptb_chars": "tasks.recipes.ptb_chars",
     "ner_lstm_crf.conll2003_en": "tasks.recipes.conll2003",
     "ner_lstm_crf.wnut17_en": "tasks.recipes.wnut17",
     "text_classification_lstm.sst2_en": "tasks.recipes.sst2",

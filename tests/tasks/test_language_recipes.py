@@ -13,6 +13,9 @@ from tasks.recipes import (
     film_reviews,
     imdb,
     multi30k,
+    penn_treebank,
+    ptb_chars,
+    ptb_words,
     sst2,
     tatoeba,
     tiny_shakespeare,
@@ -34,6 +37,40 @@ def arguments(recipe, folder, *given):
     args = parser.parse_args(["--epochs", "1", *given])
     args.data_dir, args.output, args.seeds = folder / "data", folder / "out", [1, 2]
     return args
+
+
+@pytest.fixture
+def treebank(tmp_path):
+    """A folder of data with a text in the manner of the Penn Treebank."""
+    folder = tmp_path / "data" / "ptb"
+    folder.mkdir(parents=True)
+    lines = " the <unk> said it rose N % \n shares fell \n"
+    for name, times in (("train", 60), ("valid", 5), ("test", 5)):
+        (folder / f"ptb.{name}.txt").write_text(lines * times)
+    return tmp_path / "data"
+
+
+def test_a_sentence_of_the_treebank_is_a_line(treebank):
+    parts = penn_treebank.read_parts(treebank)
+    assert parts["dev"] == "the <unk> said it rose N %\nshares fell\n" * 5
+    assert set(parts) == {"train", "dev", "test"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", [ptb_chars, ptb_words])
+def test_models_of_the_treebank_are_made(treebank, tmp_path, recipe, monkeypatch):
+    small = {**recipe.OPTIONS, "units": 8, "embedding_dim": 4}
+    monkeypatch.setattr(recipe, "OPTIONS", small)
+    monkeypatch.setattr(recipe, "FIT", {"batch_size": 2, "chunk": 10})
+    monkeypatch.setattr(recipe, "VARIANTS", {"full": {}})
+    recipe.run(arguments(recipe, tmp_path))
+    made = tmp_path / "out" / recipe.NAME
+    card = zoo.card(made)
+    assert card.data["metrics"][recipe.SCORE]["seeds"] == [1, 2]
+    text = penn_treebank.read_parts(treebank)["test"]
+    scores = card.data["metrics"]["loss"]["values"]
+    found = zoo.load(made).evaluate(text)["loss"]
+    assert min(abs(found - value) for value in scores) < 0.02  # half precision
 
 
 @pytest.mark.slow

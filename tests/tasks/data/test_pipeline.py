@@ -123,4 +123,15 @@ def one_column(self, ids):
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="other backends")
 def test_elsewhere_batches_stay_as_they_are():
     batches = make()
-    assert as_dataset(batches) is batches
+    found = as_dataset(batches)
+    assert len(found) == len(batches)
+    for name, array in found[1][0].items():
+        np.testing.assert_array_equal(array, batches[1][0][name])
+
+
+@pytest.mark.parametrize("index", [0, 2])
+def test_tokens_are_counted(index):
+    batches = make()
+    for number, (inputs, _) in enumerate(as_dataset(batches)):
+        if number == index:
+            assert batches.sizes[index] == int(np.sum(inputs["mask"])) > 0
