@@ -21,13 +21,13 @@ JAX_CACHE := JAX_COMPILATION_CACHE_DIR=$(VENV)/.jax-cache \
 ON_JAX := tests/zoo/ops/test_scan.py tests/zoo/ops/test_lstm.py \
 	tests/zoo/layers/test_zoneout_lstm.py -k "TestZoneout or test_scan or test_lstm"
 
-.PHONY: help demo test test-all test-tensorflow test-jax test-torch lint bench
+.PHONY: help demo test test-all test-tensorflow test-jax test-torch audit lint bench
 .NOTPARALLEL:
 
 help:
 	@echo "make demo      what the pretrained models do, task by task"
 	@echo "make test      the tests: TensorFlow, then the layers on JAX (torch if there)"
-	@echo "make test-all  the slow tests too"
+	@echo "make test-all  the slow tests too, and pip-audit"
 	@echo "make lint      ruff: format and rules"
 	@echo "make bench     speed beside torch and Keras (installs torch)"
 
@@ -38,7 +38,7 @@ test: test-tensorflow test-jax test-torch
 
 test-all: FAST :=
 test-all: ON_JAX := tests/zoo/ops tests/zoo/layers
-test-all: test
+test-all: test audit
 
 test-tensorflow: $(DEV)
 	@echo "== tests on TensorFlow =="
@@ -56,6 +56,9 @@ test-torch: $(DEV)
 	else \
 	  echo "torch is not installed: the layers were not tested on it."; \
 	fi
+
+audit: $(DEV)
+	@$(RUN) tests/audit.py
 
 lint: $(DEV)
 	@$(RUN) -m ruff format --check .

@@ -127,8 +127,10 @@ def load():
 
 def write(name, content, packages=("tensorflow", "keras", "torch")):
     """Writes results as JSON, with the machine and the versions that made them."""
-    from importlib.metadata import version
+    from importlib.metadata import packages_distributions, version
 
+    there = packages_distributions()
+    packages = [package for package in packages if package in there]
     content = {
         "machine": {"processor": platform.processor() or platform.machine(), **load()},
         "versions": {p: version(p) for p in packages},

@@ -4,6 +4,7 @@ import contextlib
 
 import keras
 
+from tasks import forks
 from zoo.lazy import Lazy, tf
 
 # TensorFlow has no public way out of a scope that somebody else has entered.
@@ -21,7 +22,11 @@ def predict_on_batch(model, inputs):
     Args:
         model: `keras.Model`.
         inputs: What it takes.
+
+    Raises:
+        RunError: In a process that was forked from one with models.
     """
+    forks.check()
     if getattr(model, "_distribute_strategy", None) is not None:
         model._distribute_strategy = None
     with one_device():

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from tasks.errors import RunError
+
 # Keras' own callbacks that decide something offer no state: these are its attributes.
 _KNOWN = {
     keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
@@ -30,21 +32,33 @@ def states_of(callbacks):
     return found
 
 
-def take_up_states(callbacks, states):
-    """Gives callbacks the states back that `states_of` has found.
+def check_states(callbacks, states):
+    """Compares callbacks with the states that `states_of` has found.
 
     Raises:
-        ValueError: If these are other callbacks.
+        RunError: If these are other callbacks.
     """
     present = _with_state(callbacks)
     if not states and present:
         return  # Saved by a version that kept none.
     names = [type(callback).__name__ for callback in present]
-    if names != [name for name, _, _ in states]:
-        raise ValueError(
+    if names != [state[0] for state in states]:
+        raise RunError(
             f"The run was saved with the callbacks {[s[0] for s in states]} that have "
             f"a state; now there are {names}. Call `fit` with the same ones."
         )
+
+
+def take_up_states(callbacks, states):
+    """Gives callbacks the states back that `states_of` has found.
+
+    Args:
+        callbacks: Those that `check_states` has compared.
+        states: What `states_of` has returned.
+    """
+    present = _with_state(callbacks)
+    if not states:
+        return
     for callback, (_, values, arrays) in zip(present, states, strict=True):
         if hasattr(callback, "set_state"):
             state = (values, arrays) if isinstance(callback.get_state(), tuple) else 0

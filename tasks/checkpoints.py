@@ -1,5 +1,6 @@
 """States of runs as files: whole or not there at all, and checked when read."""
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -9,14 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks.errors import RunError
+from zoo import locks
+
 SUFFIX = ".checkpoint"
+LOCK = ".lock"
 KEPT = 2
 
 
 def paths_in(folder):
     """Paths of the states in a folder, the newest first."""
     # By stem, as "000003" comes before "000003-000120", which is later.
-    paths = Path(folder).glob(f"*{SUFFIX}")
+    paths = [path for path in Path(folder).glob(f"*{SUFFIX}") if path.is_file()]
     return sorted(paths, key=lambda path: path.stem, reverse=True)
 
 
@@ -64,6 +69,28 @@ def read(path):
     head, _, body = body.partition(b"\n")
     with np.load(io.BytesIO(body)) as arrays:
         return json.loads(head), [arrays[name] for name in arrays.files]
+
+
+@contextlib.contextmanager
+def claimed(folder):
+    """Keeps a folder for one run, until the block or the process ends.
+
+    Raises:
+        RunError: If another run has it.
+        OSError: If states could not be saved there.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locks.claim(Path(folder) / LOCK))
+        except BlockingIOError as error:
+            raise RunError(
+                f"Another run (process {error.strerror}) is at work in {folder}: wait "
+                "until it has ended, or give this run a folder of its own."
+            ) from error
+        except OSError as error:
+            raise _explained(error, folder) from error
+        yield
 
 
 def check_writable(folder):

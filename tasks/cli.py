@@ -25,10 +25,11 @@ def main(argv=None):
 
     Returns:
         Exit code: 0, 1 from a check that found something, 2 for an error (told in one
-        line), 130 for Ctrl-C. With `ZOO_DEBUG=1` errors are raised.
+        line), 130 for Ctrl-C. With `--debug` (or `ZOO_DEBUG=1`) errors are raised.
     """
     shell.prepare()
     args = _parser().parse_args(argv)
+    shell.set_debug(args.debug)
     return shell.run(args.run, args)
 
 
@@ -45,6 +46,7 @@ def _parser():
         epilog="Errors are told in one line, with exit code 2.",
     )
     parser.add_argument("--version", action="version", version=zoo.__version__)
+    _add_debug(parser, default=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for add in (_list, _card, _demo, _predict, _evaluate, _train, _fit, _tune, _tpu):
         add(commands)
@@ -54,7 +56,15 @@ def _parser():
 def _command(commands, name, run, description):
     parser = commands.add_parser(name, help=description, description=description)
     parser.set_defaults(run=run)
+    # Without a default of its own: it must not undo what stood before the command.
+    _add_debug(parser, default=argparse.SUPPRESS)
     return parser
+
+
+def _add_debug(parser, default):
+    parser.add_argument(
+        "--debug", action="store_true", default=default, help="show where errors arise"
+    )
 
 
 def _add_json(parser):
@@ -109,13 +119,16 @@ def _demo(commands):
     parser.add_argument(
         "--output", default="demo", metavar="FOLDER", help="default: demo"
     )
+    parser.add_argument(
+        "--quick", action="store_true", help="every model answers; nothing is trained"
+    )
 
 
 def _run_demo(args):
     shell.wake_keras()
     from tasks import demo
 
-    demo.run(args.output)
+    demo.run(args.output, quick=args.quick)
     return None, ""
 
 

@@ -5,6 +5,7 @@ from zlib import crc32
 
 import keras
 
+from tasks import forks
 from tasks.answering import one_device
 from tasks.averaging import swap_moving_average
 from tasks.continued import fit_from
@@ -39,6 +40,7 @@ class Fitting:
     def __init__(
         self, model, strategy, batches, dataset, epochs, seed, accumulate, shard
     ):
+        forks.check()
         for name, value in (("accumulate", accumulate), ("epochs", epochs)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"`{name}` must be positive. Received: {value!r}")
@@ -158,6 +160,7 @@ class Fitting:
             callbacks,
             save_every,
             writes=self.strategy is None or self.strategy.chief,
+            alone=self.workers == 1,
         )
 
     def run(self, callbacks, resume, verbose):
@@ -165,7 +168,7 @@ class Fitting:
         first = [FollowEpochs(self.batches), StopAtNaN()]
         first.append(Throughput(self.batches, len(self.batches[0][1])))
         callbacks, epoch, step = [*first, *callbacks], 0, 0
-        with self._place():
+        with self._place(), resume.running() if resume else contextlib.nullcontext():
             if resume is not None:
                 epoch = resume.restore(self.model)
                 epoch, step = (

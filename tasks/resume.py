@@ -1,11 +1,15 @@
 """Runs that survive a kill, and end as if it had not been."""
 
+import contextlib
+
 import keras
 
 from tasks import checkpoints
-from tasks.callback_states import states_of, take_up_states
+from tasks.callback_states import check_states, states_of, take_up_states
 from tasks.distributed_values import read, replicas_agree, write
+from tasks.errors import RunError
 from tasks.gradient_norm import is_noted_norm
+from tasks.interruption import Interruption
 
 
 class Resume(keras.callbacks.Callback):
@@ -28,6 +32,8 @@ class Resume(keras.callbacks.Callback):
             of arrays; and Keras' `EarlyStopping` and `ReduceLROnPlateau`.
         save_every: Steps after which to save within an epoch; `None` only at its end.
         writes: Whether this process writes files.
+        alone: Whether no other process trains along, so that this one may end when a
+            signal comes.
 
     Attributes:
         stopped: Whether the restored run had come to its end early.
@@ -46,6 +52,7 @@ class Resume(keras.callbacks.Callback):
         callbacks=(),
         save_every=None,
         writes=True,
+        alone=True,
     ):
         super().__init__()
         whole = isinstance(save_every, int) and not isinstance(save_every, bool)
@@ -59,6 +66,25 @@ class Resume(keras.callbacks.Callback):
         self.save_every, self.writes = save_every, writes
         self.stopped, self.step, self._logs = False, 0, []
         self._epoch, self._saved, self._metrics, self._states = 0, 0, None, None
+        self._alone, self._interruption = alone, Interruption()
+
+    @contextlib.contextmanager
+    def running(self):
+        """A context for the whole run: its folder is no other run's meanwhile.
+
+        Ctrl-C and SIGTERM wait in it for the end of a step, save the state, and end
+        the process then.
+
+        Raises:
+            RunError: If another run has the folder.
+            OSError: If states cannot be saved there.
+        """
+        with contextlib.ExitStack() as stack:
+            if self.writes:
+                stack.enter_context(checkpoints.claimed(self.folder))
+            if self._alone:
+                stack.enter_context(self._interruption)
+            yield
 
     # === Back from a file ===
 
@@ -69,8 +95,8 @@ class Resume(keras.callbacks.Callback):
 
         Raises:
             OSError: If states cannot be saved in the folder.
-            ValueError: If a state is there but belongs to another model or run, or
-                all states are damaged.
+            RunError: If a state is there but belongs to another model or run, or all
+                states are damaged.
         """
         model.optimizer.build(model.trainable_variables)
         epoch, paths = 0, checkpoints.paths_in(self.folder)
@@ -82,12 +108,12 @@ class Resume(keras.callbacks.Callback):
             print(f"{path} is damaged; falling back to the state before it.")
         else:
             if paths:
-                raise ValueError(
+                raise RunError(
                     f"No state in {self.folder} is sound. Remove the folder to start "
                     "the run anew."
                 )
         if not replicas_agree(model, [epoch, self.step]):
-            raise ValueError(
+            raise RunError(
                 f"The workers do not find the same state in {self.folder}: it must be "
                 "one folder that all of them see."
             )
@@ -102,11 +128,13 @@ class Resume(keras.callbacks.Callback):
         stored = [next(arrays) for _ in range(head["variables"])]
         values = [read(v) for v in variables]
         if [v.shape for v in values] != [a.shape for a in stored]:
-            raise ValueError(f"{path} belongs to a model of another size. {advice}")
+            raise RunError(f"{path} belongs to a model of another size. {advice}")
+        states = head.get("callbacks", [])
+        check_states(self.callbacks, states)
+        _tell_versions(path, head.get("versions", {}))
         for variable, array in zip(variables, stored, strict=True):
             write(variable, array)
         self._metrics = [next(arrays) for _ in range(head.get("metrics", 0))] or None
-        states = head.get("callbacks", [])
         self._states = [
             (name, value, [next(arrays) for _ in range(count)])
             for name, value, count in states
@@ -120,7 +148,7 @@ class Resume(keras.callbacks.Callback):
     def _check_settings(self, path, before):
         for name in {**before, **self.settings}:
             if before.get(name) != self.settings.get(name):
-                raise ValueError(
+                raise RunError(
                     f"{path} belongs to another run: `{name}` was "
                     f"{before.get(name)!r}, now it is {self.settings.get(name)!r}. "
                     "Give this run a folder of its own, or remove that one."
@@ -144,16 +172,22 @@ class Resume(keras.callbacks.Callback):
         self._metrics = None
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.save_every is None or batch + 1 - self._saved < self.save_every:
-            return
-        if batch + 1 < self.params["steps"]:
+        late = self._interruption.came is not None
+        due = self.save_every and batch + 1 - self._saved >= self.save_every
+        if (due or late) and batch + 1 < self.params["steps"]:
             self._saved = batch + 1
             self._save(self._epoch, batch + 1)
+            self._end_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
         self.step = 0
         self._logs.append({name: float(x) for name, x in (logs or {}).items()})
         self._save(epoch + 1, 0)
+        self._end_if_asked()
+
+    def _end_if_asked(self):
+        if self._interruption.came is not None:
+            self._interruption.end(checkpoints.paths_in(self.folder)[0])
 
     def _save(self, epoch, step):
         model = self.model
@@ -162,6 +196,7 @@ class Resume(keras.callbacks.Callback):
             "epoch": epoch,
             "step": step,
             "settings": self.settings,
+            "versions": _versions(),
             "variables": len(arrays),
             "stopped": bool(model.stop_training),
             "logs": self._logs,
@@ -194,3 +229,18 @@ def _variables(model):
     # `model.variables` includes the states of random generators, weights do not.
     own = [v for v in model.optimizer.variables if not is_noted_norm(v)]
     return [*model.variables, *own]
+
+
+def _versions():
+    return {"keras": keras.__version__, "backend": keras.backend.backend()}
+
+
+def _tell_versions(path, before):
+    """Says that a run goes on, but maybe with other roundings, under another Keras."""
+    for name, now in _versions().items():
+        was = before.get(name, now)
+        if was.split(".")[:2] != now.split(".")[:2]:
+            print(
+                f"{path} was saved with {name} {was}, now it is {now}: the run goes "
+                "on, but may not end with the weights that it would have had."
+            )

@@ -29,6 +29,12 @@ def prepare():
             stream.reconfigure(errors="backslashreplace")
 
 
+def set_debug(wanted):
+    """Lets errors of this process be raised, not told, if that is wanted."""
+    if wanted:
+        os.environ["ZOO_DEBUG"] = "1"
+
+
 def run(command, args):
     """Runs a command and prints what it answers.
 
@@ -81,14 +87,14 @@ def _one_line(error):
     else:
         message = str(error)
     if not isinstance(error, ValueError | OSError | ImportError) or not message:
-        message = f"{type(error).__name__}: {message} (ZOO_DEBUG=1 tells where)"
+        message = f"{type(error).__name__}: {message} (--debug tells where)"
     return " ".join(message.split())
 
 
 def wake_keras():
     """Imports Keras, without the notes its backend writes past every log level.
 
-    With `ZOO_DEBUG=1` they are shown.
+    With `--debug` they are shown.
     """
     if _debug() or "keras" in sys.modules:
         return

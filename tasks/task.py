@@ -3,7 +3,7 @@
 import difflib
 
 import zoo
-from tasks import strategies, transfer
+from tasks import forks, strategies, transfer
 from tasks.data.pipeline import as_dataset
 from tasks.data.whole_batches import WholeBatches, whole_alone
 from tasks.fitting import Fitting
@@ -40,6 +40,7 @@ class Task:
     example_key = "text"
 
     def __new__(cls, *args, **kwargs):
+        forks.begin()
         task = super().__new__(cls)
         task.strategy = strategies.current()
         return task

@@ -19,15 +19,20 @@ SAVE_EVERY = 5
 
 
 class Fuse:
-    """Counts moments, and ends the process at one of them, as a power cut would."""
+    """Counts moments, and at one of them ends the process, as a power cut would.
 
-    def __init__(self, moment):
-        self.moment, self.count = moment, 0
+    Args:
+        moment: Which, from 1; 0 for none.
+        number: The signal to send instead of SIGKILL.
+    """
+
+    def __init__(self, moment, number=signal.SIGKILL):
+        self.moment, self.number, self.count = moment, number, 0
 
     def burn(self):
         self.count += 1
         if self.count == self.moment:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self.number)
 
 
 class AfterSteps(keras.callbacks.Callback):
@@ -87,6 +92,12 @@ class _System:
         self.fuse.burn()
 
 
+def slow_files(fuse):
+    """Lets states be written in pieces, with moments between them."""
+    checkpoints.open = lambda path, mode: _Slow(open(path, mode), fuse)
+    checkpoints.os = _System(fuse)
+
+
 def main(folder, moment, output, straight=""):
     """Trains with a fuse; writes what became of it, if it lives that long.
 
@@ -97,8 +108,7 @@ def main(folder, moment, output, straight=""):
         straight: Another one, for those of a run straight through.
     """
     fuse = Fuse(int(moment))
-    checkpoints.open = lambda path, mode: _Slow(open(path, mode), fuse)
-    checkpoints.os = _System(fuse)
+    slow_files(fuse)
     _train(
         fuse, output, {"resume_dir": folder, "save_every": SAVE_EVERY} if folder else {}
     )
@@ -115,7 +125,7 @@ def _train(fuse, output, options):
     task = make()
     logs = task.fit(TRAIN, HELD_OUT[:8], **options).history
     weights = [keras.ops.convert_to_numpy(w) for w in task.training_model.variables]
-    logs = np.array(list(logs.values()))
+    logs = np.array([row for name, row in logs.items() if not name.endswith("/s")])
     np.savez(output, *weights, logs, [own.steps], own.means, [stop.wait, stop.best])
 
 

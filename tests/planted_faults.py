@@ -39,13 +39,18 @@ SOUND = "no fault"
 def plant(name):
     """Plants a fault of this name; returns a function that takes it out again."""
     importlib.import_module("zoo.layers")
-    module, _, path = FAULTS[name].place.partition(":")
+    return planted(FAULTS[name])
+
+
+def planted(fault):
+    """Plants a fault; returns a function that takes it out again."""
+    module, _, path = fault.place.partition(":")
     owner = importlib.import_module(module)
     *classes, attribute = path.split(".")
     for part in classes:
         owner = getattr(owner, part)
     original = vars(owner)[attribute]
-    faulty = _edited(original, owner, FAULTS[name])
+    faulty = _edited(original, owner, fault)
 
     def put(new, old):
         # A function may have been imported by name into other modules, into those of
@@ -58,7 +63,7 @@ def plant(name):
 
 
 def _modules_with(name, value):
-    homes = ("zoo.", "tests.")
+    homes = ("zoo.", "tasks.", "tests.")
     modules = [m for key, m in list(sys.modules.items()) if key.startswith(homes)]
     return [m for m in modules if vars(m).get(name) is value]
 

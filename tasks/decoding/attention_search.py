@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
+from tasks import forks
 from tasks.decoding.compiled import compiled
 
 _NEVER = -1e9
@@ -36,7 +37,11 @@ class AttentionSearch:
 
         Returns:
             `Ranking`.
+
+        Raises:
+            RunError: In a process that was forked from one with models.
         """
+        forks.check()
         if how not in self._compiled:
             self._compiled[how] = compiled(
                 lambda *given: self.search(how, *given), self.variables

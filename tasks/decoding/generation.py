@@ -7,6 +7,7 @@ from zlib import crc32
 import numpy as np
 from keras import ops
 
+from tasks import forks
 from tasks.data.vocabulary import PADDING_ID, RESERVED
 from tasks.decoding.compiled import compiled
 from tasks.results import _showable
@@ -167,6 +168,7 @@ class Generator:
 
     def _flow(self, prompts, max_tokens, how, seed):
         """Blocks of tokens and of their log-probabilities, each `(tokens, batch)`."""
+        forks.check()
         last, state, seen = self._start(prompts, how)
         draw = self._block(how)
         random = [_generator(seed, prompts, row) for row in range(len(prompts))]

@@ -7,7 +7,7 @@ PICTURES = DATA / "pictures"
 SHOWN = "photographer.jpg"
 
 
-def show(output):
+def show(output, quick=False):
     """Writes `caption.png`."""
     captioner = load(MODEL)
     paths = sorted(PICTURES.glob("*.jpg"))

@@ -9,7 +9,7 @@ REVIEWS = [
 ]
 
 
-def show(output):
+def show(output, quick=False):
     """Writes `opinions.html` and `opinion.png`."""
     classifier = load(MODEL)
     heading("Two reviews, judged")

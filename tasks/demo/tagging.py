@@ -6,30 +6,32 @@ from tasks.demo.telling import DATA, heading, load, picture
 
 MODEL = "ner_lstm_crf.wnut17_en"
 LABELS = ["INGREDIENT", "QUANTITY", "TIME"]
+TEXTS = (
+    ("A dozen sentences", "sentences.txt"),
+    ("A text file: A Scandal in Bohemia, 1891", "scandal_in_bohemia.txt"),
+)
 NEW_SENTENCES = [
     "Whisk two eggs with a pinch of nutmeg and fry them for three minutes.",
     "Pour 150 ml of oat milk over the rhubarb and let it stand for half an hour.",
 ]
 
 
-def show(output):
-    """Writes `entities.html`, `entities.png` and the new tagger, `recipes`.
+def show(output, quick=False):
+    """Writes `entities.html`, `entities.png` and, if not quick, the tagger `recipes`.
 
     Raises:
         RuntimeError: If the saved tagger answers otherwise than the one it was.
     """
     tagger = load(MODEL)
-    tagged = _tag(tagger)
+    tagged = _tag(tagger, TEXTS[:1] if quick else TEXTS)
     _draw(tagged, output)
-    _learn(output / "recipes")
+    if not quick:
+        _learn(output / "recipes")
 
 
-def _tag(tagger):
+def _tag(tagger, texts):
     tagged = []
-    for what, name in (
-        ("A dozen sentences", "sentences.txt"),
-        ("A text file: A Scandal in Bohemia, 1891", "scandal_in_bohemia.txt"),
-    ):
+    for what, name in texts:
         heading(what)
         lines = (DATA / name).read_text(encoding="utf-8").split("\n")
         answers = tagger.predict([line for line in lines if line])

@@ -11,7 +11,7 @@ SENTENCES = [
 ]
 
 
-def show(output):
+def show(output, quick=False):
     """Writes `alignment.png`."""
     translator = load(MODEL)
     heading("Captions, from English to German, with a beam of five")

@@ -13,13 +13,14 @@ LINES = (
 )
 
 
-def show(output):
+def show(output, quick=False):
     """Writes `surprise.png`."""
     model = load(MODEL)
     heading(f"A few lines, character by character, after {PROMPT.strip()!r}")
     started, count = time.perf_counter(), 0
     print(PROMPT, end="")
-    for piece in model.stream(PROMPT, max_tokens=400, temperature=0.7, seed=3):
+    tokens = 40 if quick else 400
+    for piece in model.stream(PROMPT, max_tokens=tokens, temperature=0.7, seed=3):
         print(piece, end="", flush=True)
         count += len(piece)
     seconds = time.perf_counter() - started

@@ -9,6 +9,8 @@ import itertools
 import json
 import os
 import pickle
+import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -491,10 +493,18 @@ def weights_cut_in_half(folder):
 def refused(folder):
     """Loads a folder, and returns the message of the one error allowed."""
     start = time.process_time()  # other programs must not make this fail
+    memory = peak_memory()
     with pytest.raises(zoo.PresetError) as caught:
         zoo.load(folder)
     assert time.process_time() - start < 1
+    assert peak_memory() - memory < 200
     return str(caught.value)
+
+
+def peak_memory():
+    """The most that this process has held so far, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def test_the_untouched_preset_loads(preset_folder):
@@ -650,6 +660,19 @@ def test_shipped_presets_may_be_hard_links(preset_folder, monkeypatch):
     assert zoo.load(preset_folder)
 
 
+def test_no_module_is_imported_by_a_name_in_a_file(
+    preset_folder, make_preset, tmp_path, monkeypatch
+):
+    (tmp_path / "wicked.py").write_text(
+        "class Thing:\n    from_preset = classmethod(lambda cls, preset: cls())\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    edit(preset_folder, **{"class": "wicked.Thing"})
+    make_preset.sign(preset_folder)
+    assert "import it first" in refused(preset_folder)
+    assert "wicked" not in sys.modules
+
+
 def test_nan_is_read_when_asked_for(preset_folder, make_preset):
     open_weights_and_put(preset_folder, np.full((4, 2), np.nan, "float32"))
     make_preset.sign(preset_folder)
@@ -681,7 +704,7 @@ WATCH = """
 import encodings.ascii, os, sys
 sys.path.insert(0, sys.argv[1])
 import h5py, tasks, zoo.hub, zoo.hdf5, zoo.weights
-exec(open(os.path.join(sys.argv[1], "tests", "conftest.py")).read(), globals())
+exec(open(os.path.join(sys.argv[1], "tests", "toy_preset.py")).read(), globals())
 folders = sys.argv[3:]
 toy = zoo.load(folders.pop(0))  # imports everything that loading needs
 inside = os.path.realpath(sys.argv[2]) + os.sep
@@ -752,7 +775,6 @@ JSON = st.recursive(
 )
 NUMBERS = itertools.count()
 FUZZ = settings(
-    max_examples=100,
     derandomize=True,
     deadline=10_000,
     database=None,
@@ -785,9 +807,7 @@ def loads_or_is_refused(folder):
     return True
 
 
-@FUZZ
-@given(data=st.data())
-def test_mutated_config(data, make_preset):
+def mutate_config(data, make_preset):
     folder = make_preset(f"fuzz-{next(NUMBERS)}")
     config = json.loads((folder / "config.json").read_text())
     path = data.draw(st.sampled_from(list(places(config))))
@@ -797,17 +817,15 @@ def test_mutated_config(data, make_preset):
     loads_or_is_refused(folder)
 
 
-@FUZZ
-@given(junk=st.binary(max_size=200), file=st.sampled_from(FILES))
-def test_junk_in_any_file(junk, file, make_preset):
+def put_junk(data, make_preset):
     folder = make_preset(f"fuzz-{next(NUMBERS)}")
-    (folder / file).write_bytes(junk)
+    (folder / data.draw(st.sampled_from(FILES))).write_bytes(
+        data.draw(st.binary(max_size=200))
+    )
     assert not loads_or_is_refused(folder)
 
 
-@FUZZ
-@given(data=st.data())
-def test_flipped_bytes_in_signed_weights(data, make_preset):
+def flip_bytes(data, make_preset):
     folder = make_preset(f"fuzz-{next(NUMBERS)}")
     content = bytearray((folder / WEIGHTS).read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
@@ -816,3 +834,33 @@ def test_flipped_bytes_in_signed_weights(data, make_preset):
     (folder / WEIGHTS).write_bytes(content)
     make_preset.sign(folder)
     loads_or_is_refused(folder)
+
+
+def run_many(fault, make_preset, most, tried):
+    """Tries a fault with so many drawn inputs; each may take 5 s at most."""
+    count = itertools.count()
+
+    @settings(FUZZ, max_examples=most, deadline=5000)
+    @given(data=st.data())
+    def run(data):
+        next(count)
+        fault(data, make_preset)
+        for folder in make_preset.root.glob("fuzz-*"):
+            shutil.rmtree(folder)
+
+    run()
+    tried(next(count))
+
+
+FAULTS = [mutate_config, put_junk, flip_bytes]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_drawn_faults(fault, make_preset, tried):
+    run_many(fault, make_preset, 100, tried)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_many_drawn_faults(fault, make_preset, tried):
+    run_many(fault, make_preset, 6700, tried)

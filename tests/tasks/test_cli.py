@@ -373,13 +373,21 @@ def test_missing_file_is_one_line(loaded, capsys, tmp_path):
 def test_surprise_is_one_line_that_tells_how_to_see_more(monkeypatch, capsys):
     monkeypatch.setattr(zoo, "card", {}.__getitem__)
     assert cli.main(["predict", "ner", "text"]) == 2
-    assert_one_line(capsys, "KeyError", "ZOO_DEBUG=1")
+    assert_one_line(capsys, "KeyError", "--debug")
 
 
-def test_debug_raises(no_model, monkeypatch):
-    monkeypatch.setenv("ZOO_DEBUG", "1")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--debug", "predict", "nre", "text"],
+        ["predict", "--debug", "nre", "text"],
+        ["predict", "nre", "text"],
+    ],
+)
+def test_debug_raises(arguments, no_model, monkeypatch):
+    monkeypatch.setenv("ZOO_DEBUG", "0" if "--debug" in arguments else "1")
     with pytest.raises(PresetError):
-        cli.main(["predict", "nre", "text"])
+        cli.main(arguments)
 
 
 def test_interrupt_is_130(monkeypatch, capsys):

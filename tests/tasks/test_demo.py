@@ -68,11 +68,11 @@ def run(output):
 def test_parts_are_shown_in_order_in_a_folder_made_for_them(tmp_path, capsys):
     shown = []
     parts = [
-        types.SimpleNamespace(show=lambda output, n=n: shown.append((n, output)))
+        types.SimpleNamespace(show=lambda *given, n=n: shown.append((n, *given)))
         for n in range(3)
     ]
-    demo.run(tmp_path / "a" / "b", parts)
-    assert shown == [(n, tmp_path / "a" / "b") for n in range(3)]
+    demo.run(tmp_path / "a" / "b", parts, quick=True)
+    assert shown == [(n, tmp_path / "a" / "b", True) for n in range(3)]
     assert (tmp_path / "a" / "b").is_dir()
     assert "== Done in" in capsys.readouterr().out
 
@@ -110,6 +110,13 @@ class TestTagging:
         assert first == (tagging.MODEL, {})
         assert second == (tagging.MODEL, {"labels": tagging.LABELS})
         assert third == (str(tmp_path / "recipes"), {})
+
+    def test_trains_nothing_when_it_must_be_quick(self, loads, tmp_path, capsys):
+        demo.run(tmp_path, [tagging], quick=True)
+        out = capsys.readouterr().out
+        assert "A dozen sentences" in out and "recipes" not in out
+        assert loads.made == [(tagging.MODEL, {})]
+        assert not (tmp_path / "recipes").exists()
 
     def test_can_be_repeated(self, loads, tmp_path):
         run(tmp_path)

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import http.server
 import json
-import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -425,7 +425,7 @@ LOADER = """
 import os, pathlib, sys
 sys.path.insert(0, sys.argv[1])
 from zoo import hub
-exec(open(os.path.join(sys.argv[1], "tests", "conftest.py")).read(), globals())
+exec(open(os.path.join(sys.argv[1], "tests", "toy_preset.py")).read(), globals())
 hub.CATALOG = pathlib.Path(sys.argv[2])
 print("start", flush=True)
 print(hub.load("toy.web").units)
@@ -452,64 +452,67 @@ def start(make_preset, published, server, tmp_path):
     )
 
 
-class TestProcesses:
-    @pytest.mark.slow
-    def test_eight_at_once_share_one_download(self, start, server, published):
-        server.modes[:] = ["slow"] * 6
-        processes = [start() for _ in range(8)]
-        for process in processes:
-            output, errors = process.communicate(timeout=300)
-            assert output == "start\n3\n", errors
-        assert len(server.requests) == 6
-        assert len(list(published.parent.iterdir())) == 2
-
-    def test_killed_download_is_completed_by_the_next(self, start, server, published):
-        def half_files():
-            files = published.parent.rglob("*/*.part")
-            return [path.stat().st_size for path in files]
-
-        for _ in range(3):
-            server.hold.clear()
-            server.modes[:] = ["stall"] if server.requests else ["good", "stall"]
-            seen = half_files()
-            process = start()
-            deadline = time.monotonic() + 120
-            while half_files() == seen and time.monotonic() < deadline:
-                time.sleep(0.01)
-            process.kill()
-            process.communicate(timeout=30)
-            server.hold.set()
-        server.modes.clear()
-        done = len(server.requests)
-        output, errors = start().communicate(timeout=300)
-        assert output == "start\n3\n", errors
-        assert server.requests[done][1].startswith("bytes=")
-        names = sorted(path.name for path in published.parent.iterdir())
-        assert len(names) == 2 and names[0].endswith(".lock"), names
+def half_files(folder):
+    """Sizes of the files that are not yet whole."""
+    return [path.stat().st_size for path in folder.rglob("*/*.part")]
 
 
-def test_lock_is_held_by_one_at_a_time(tmp_path):
-    inside, most = [], []
-
-    def work():
-        with download.lock(tmp_path / "lock"):
-            inside.append(1)
-            most.append(len(inside))
+def kill_downloads(start, server, folder, kills):
+    """Kills so many processes in mid-transfer, then lets one end."""
+    for _ in range(kills):
+        server.hold.clear()
+        server.modes[:] = ["stall"] if server.requests else ["good", "stall"]
+        seen = half_files(folder)
+        process = start()
+        deadline = time.monotonic() + 120
+        while half_files(folder) == seen and time.monotonic() < deadline:
             time.sleep(0.01)
-            inside.pop()
+        process.kill()
+        process.communicate(timeout=30)
+        server.hold.set()
+    server.modes.clear()
+    done = len(server.requests)
+    output, errors = start().communicate(timeout=300)
+    assert output == "start\n3\n", errors
+    assert server.requests[done][1].startswith("bytes=")
+    names = sorted(path.name for path in folder.iterdir())
+    assert len(names) == 2 and names[0].endswith(".lock"), names
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == [1] * 8
+
+def load_at_once(start, server, folder):
+    server.modes[:] = ["slow"] * 6
+    processes = [start() for _ in range(8)]
+    for process in processes:
+        output, errors = process.communicate(timeout=300)
+        assert output == "start\n3\n", errors
+    assert len(server.requests) == 6
+    assert len(list(folder.iterdir())) == 2
 
 
-def test_file_systems_without_locks_work(tmp_path, monkeypatch):
-    def unsupported(file):
-        raise OSError(errno.ENOLCK, "No locks available")
+class TestKilledDownloads:
+    def test_they_are_completed_by_the_next(
+        self, start, server, published, record_property
+    ):
+        kill_downloads(start, server, published.parent, 5)
+        record_property("tried", 5)
 
-    monkeypatch.setattr(download, "_acquire", unsupported)
-    with download.lock(tmp_path / "lock"):
-        assert os.path.exists(tmp_path / "lock")
+    @pytest.mark.slow
+    def test_whenever_they_are_killed(self, start, server, published, record_property):
+        for _ in range(5):
+            kill_downloads(start, server, published.parent, 10)
+            shutil.rmtree(published.parent)
+            server.requests.clear()
+        record_property("tried", 50)
+
+
+class TestProcesses:
+    def test_eight_at_once_share_one_download(self, start, server, published):
+        load_at_once(start, server, published.parent)
+
+    @pytest.mark.slow
+    def test_they_do_again_and_again(self, start, server, published, record_property):
+        for _ in range(20):
+            load_at_once(start, server, published.parent)
+            shutil.rmtree(published.parent)
+            server.requests.clear()
+        record_property("tried", 20)

@@ -1,0 +1,136 @@
+"""What a shipped model serves: requests a second, and how long the slowest one waits.
+
+A request is a text or a series in, an answer for people out. Each task is asked in a
+process of its own, one request at a time and 32 at a time, until the time is up; all
+shapes have been seen before. Writes `results/serving.json`.
+
+    python benchmarks/serving.py [--seconds 20] [--rounds 3] [task ...]
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from harness import load, peak_memory, write
+
+ROOT = Path(__file__).parents[1]
+MODELS = {
+    "ner": "ner_lstm_crf.wnut17_en",
+    "text_classification": "text_classification_lstm.sst2_en",
+    "forecasting": "forecasting_lstm.m4_hourly",
+    "language_modeling": "language_model_lstm.tiny_shakespeare_chars",
+    "translation": "translation_lstm_attention.multi30k_en_de",
+}
+BATCHES = (1, 32)
+SENTENCES = [
+    "Ada Lovelace lived in London.",
+    "A quiet film that trusts its actors, and they repay it in every scene.",
+    "Two children are playing football on the beach near the old harbour.",
+    "An old man is reading a newspaper in front of a small shop in Paris.",
+]
+HOURS = 24 * 14
+TOKENS = 50
+
+
+def requests(task, batch, number):
+    """So many different requests, the same at each call."""
+    if task == "forecasting":
+        hours = np.arange(HOURS)
+        return [
+            10 + np.sin((hours + number + row) * np.pi / 12) + 0.01 * row
+            for row in range(batch)
+        ]
+    return [SENTENCES[(number + row) % len(SENTENCES)] for row in range(batch)]
+
+
+def answer(model, task, asked):
+    """Asks a model as a server would."""
+    if task == "language_modeling":
+        return model.generate(asked, max_tokens=TOKENS, seed=1)
+    return model.predict(asked)
+
+
+def serve(task, batch, seconds):
+    """Asks for some time; returns a dict of what was measured."""
+    import zoo
+
+    started = time.perf_counter()
+    model = zoo.load(MODELS[task])
+    for number in range(2 * len(SENTENCES)):
+        answer(model, task, requests(task, batch, number))
+    ready, times = time.perf_counter() - started, []
+    while sum(times) < seconds:
+        asked = requests(task, batch, len(times))
+        begun = time.perf_counter()
+        answer(model, task, asked)
+        times.append(time.perf_counter() - begun)
+    return {
+        "calls": len(times),
+        "requests_per_second": batch * len(times) / sum(times),
+        "median_ms": 1e3 * float(np.median(times)),
+        "p99_ms": 1e3 * float(np.percentile(times, 99)),
+        "ready_s": ready,
+        "memory_mb": peak_memory(),
+    }
+
+
+def measured(task, batch, seconds):
+    """`serve` in a process of its own."""
+    process = subprocess.run(
+        [sys.executable, "-W", "ignore", __file__, "--serve", task, f"{batch}"]
+        + ["--seconds", f"{seconds}"],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=600 + 20 * seconds,
+    )
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tasks", nargs="*", help=f"of {', '.join(MODELS)}")
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve:
+        task, batch = given.serve
+        print(json.dumps(serve(task, int(batch), given.seconds)))
+        return
+    results = {}
+    for turn in range(given.rounds):
+        for task in given.tasks or MODELS:
+            for batch in BATCHES:
+                found = {**measured(task, batch, given.seconds), **load()}
+                rounds = results.setdefault(task, {}).setdefault(f"batch {batch}", [])
+                rounds.append(found)
+                print(
+                    f"{turn + 1}: {task}, batch {batch}: "
+                    f"{found['requests_per_second']:.1f} requests/s, "
+                    f"p99 {found['p99_ms']:.0f} ms",
+                    flush=True,
+                )
+    rounds = {"models": MODELS, "best": best(results), "rounds": results}
+    print(write("serving", rounds))
+
+
+def best(results):
+    """The best round of each: others may have used the machine, too."""
+    return {
+        task: {
+            batch: max(rounds, key=lambda found: found["requests_per_second"])
+            for batch, rounds in batches.items()
+        }
+        for task, batches in results.items()
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Switches off one guard of the zoo at a time, and records which tests notice.
+
+A guard that nobody would miss is none. Each is switched off by one edit of the source
+of one function, made in memory, as faults are planted into layers:
+
+    python tests/guards.py [name ...]
+
+prints which tests went red, writes `guards.json` beside this file if no names are
+given, and exits with 1 if a guard was not missed, or if tests fail while all stand.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import pytest
+
+from tests import planted_faults
+from tests.guarded import GUARDS
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORD = Path(__file__).with_suffix(".json")
+# Key of what fails while every guard stands, where nothing may be.
+ALL_STAND = "all guards stand"
+
+
+class Reds:
+    """Collects which tests ran, and which went red."""
+
+    def __init__(self):
+        self.ran, self.red = set(), set()
+
+    def pytest_runtest_logreport(self, report):
+        self.ran.add(report.nodeid)
+        if report.failed:
+            self.red.add(report.nodeid)
+
+
+def run(tests):
+    """Runs tests in this process; returns the names of those that went red.
+
+    Raises:
+        RuntimeError: If no test ran.
+    """
+    reds = Reds()
+    quiet = ["-q", "--tb=no", "--no-summary", "-p", "no:cacheprovider"]
+    names = [str(ROOT / test) for test in dict.fromkeys(tests)]
+    pytest.main([*names, f"--rootdir={ROOT}", "-m", "not slow", *quiet], [reds])
+    if not reds.ran:
+        raise RuntimeError(f"No test ran: {tests}")
+    return sorted(reds.red)
+
+
+def without(name):
+    """Names of the tests that go red when a guard is switched off."""
+    restore = planted_faults.planted(GUARDS[name])
+    try:
+        return run(GUARDS[name].tests)
+    finally:
+        restore()
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="guards, or parts of their names")
+    given = parser.parse_args(arguments)
+    names = [n for n in GUARDS if not given.names or any(g in n for g in given.names)]
+    every = [test for name in names for test in GUARDS[name].tests]
+    record = {ALL_STAND: run(every), **{name: without(name) for name in names}}
+    for name, red in record.items():
+        print(f"{name}\n    {len(red)} red: {', '.join(red[:3]) or 'none'}")
+    if not given.names:
+        text = json.dumps(record, indent=1, ensure_ascii=True) + "\n"
+        RECORD.write_text(text, "utf-8")
+    unsound = record.pop(ALL_STAND)
+    missed = [name for name, red in record.items() if not red]
+    print(f"{len(record) - len(missed)} of {len(record)} guards are missed when off")
+    return 1 if missed or unsound else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
