@@ -88,12 +88,12 @@ def trainer(task, replicas):
     return run
 
 
-def replicas(rounds, seconds):
+def replicas(tasks, rounds, seconds):
     """Dict from tasks to seconds of an epoch, on one logical CPU and on two."""
     from harness import race, ratio
 
     found = {}
-    for task in TASKS:
+    for task in tasks:
         times = race({n: (trainer, task, n) for n in (1, 2)}, rounds, seconds)
         found[task] = {
             "seconds_an_epoch": {str(n): median(times[n]["times"]) for n in (1, 2)},
@@ -167,6 +167,7 @@ def main():
         default=["replicas", "slices", "largest", "limit"],
         help="all by default; what others have found is kept",
     )
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--units", type=int, default=256, help="of the model on slices")
@@ -182,7 +183,7 @@ def main():
     for part in args.part:
         if part == "replicas":
             begun = load()
-            found = replicas(args.rounds, args.seconds)
+            found = replicas(args.tasks, args.rounds, args.seconds)
             found = {"rows": ROWS, "load_at_begin": begun, "tasks": found}
         elif part == "slices":
             found = slices(args.units)

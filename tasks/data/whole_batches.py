@@ -33,6 +33,11 @@ class WholeBatches(keras.utils.PyDataset):
         self._length = len(self._whole())
 
     @property
+    def batch_size(self):
+        """Rows of every batch."""
+        return self.batches.batch_size
+
+    @property
     def epoch(self):
         """Which epoch's order it is."""
         return self.batches.epoch
@@ -46,7 +51,7 @@ class WholeBatches(keras.utils.PyDataset):
         epoch, planned = self.epoch, self._planned
         if planned[0] == epoch:
             return planned[1]
-        rows = self.batches.batch_size
+        rows = self.batch_size
         whole = [n for n, own in enumerate(self.batches.order()) if len(own) == rows]
         if not whole and self._length:
             whole = list(range(len(self.batches)))
