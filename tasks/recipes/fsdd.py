@@ -97,7 +97,7 @@ def run(args):
         whole,
         task,
         lambda task: task.evaluate(test),
-        front=FRONT,
+        front={**FRONT, "command": command(args.seeds, speakers)},
         body=body,
         baseline=baseline(folds, speakers),
         score="wer",
@@ -167,6 +167,12 @@ def neighbour_wer(log_mel, data, parts=8):
     return transcript_scores(found, [text for _, text in asked])["wer"]
 
 
+def command(seeds, speakers):
+    """What to type for the run that the card is about."""
+    less = "" if len(speakers) == len(SPEAKERS) else f" --held-out {' '.join(speakers)}"
+    return f"zoo train {NAME} --data-dir DIR --seeds {' '.join(map(str, seeds))}{less}"
+
+
 def card_text(folds, speakers, joined_rate):
     """The card's text with what this recipe knows.
 
@@ -202,10 +208,8 @@ def card_text(folds, speakers, joined_rate):
 def _asked(speakers):
     if len(speakers) == len(SPEAKERS):
         return "Each of the six speakers was held out once."
-    return (
-        f"The run had `--held-out {' '.join(speakers)}`: the other speakers were not "
-        "held out yet, and the mean is of few."
-    )
+    names = " and ".join(speakers)
+    return f"Only {names} were held out so far (`--held-out`): the mean is of few."
 
 
 def speaker_table(folds, speakers):

@@ -142,7 +142,9 @@ def test_the_card_has_a_row_for_each_speaker_and_the_mean(tmp_path):
     assert "| theo | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 |" in text
     assert "| all | 35.0 ± 18.7 |" in text and "12.3" in text
     assert "Each of the six speakers was held out once." in text
-    assert "--held-out theo yweweler" in fsdd.card_text(folds, SPEAKERS[4:], 0.1)
+    assert "Only theo and yweweler were" in fsdd.card_text(folds, SPEAKERS[4:], 0.1)
+    assert fsdd.command([1], SPEAKERS).endswith("--data-dir DIR --seeds 1")
+    assert fsdd.command([1, 2], SPEAKERS[4:]).endswith("--held-out theo yweweler")
     # Without the one on whom settings were tried: 0.1, 0.2, 0.3, 0.5 and 0.6.
     assert "of the others is 34.0" in " ".join(text.split())
     means = fsdd.mean_scores(folds, SPEAKERS, 1)
