@@ -2,6 +2,7 @@
 
 import keras
 
+from tasks import forks
 from zoo.lazy import tf
 
 
@@ -70,6 +71,7 @@ def batches_by_number(batches, signature):
         batches: `keras.utils.PyDataset`.
         signature: Nested `tf.TensorSpec` of an item.
     """
+    forks.check()
     parts = tf.nest.flatten(signature)
 
     def item(index):
