@@ -70,10 +70,10 @@ def main(arguments=None):
     parser.add_argument("names", nargs="*", help="guards, or parts of their names")
     given = parser.parse_args(arguments)
     names = [n for n in GUARDS if not given.names or any(g in n for g in given.names)]
-    every = [test for name in names for test in GUARDS[name].tests]
-    record = {ALL_STAND: run(every), **{name: without(name) for name in names}}
-    for name, red in record.items():
-        print(f"{name}\n    {len(red)} red: {', '.join(red[:3]) or 'none'}")
+    record = {ALL_STAND: run([test for n in names for test in GUARDS[n].tests])}
+    for name in [ALL_STAND, *names]:
+        red = record.setdefault(name, without(name) if name in GUARDS else [])
+        print(f"{name}\n    {len(red)} red: {', '.join(red[:3]) or 'none'}", flush=True)
     if not given.names:
         text = json.dumps(record, indent=1, ensure_ascii=True) + "\n"
         RECORD.write_text(text, "utf-8")
