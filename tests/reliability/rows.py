@@ -228,7 +228,7 @@ ROWS = {
         "Concurrency",
         "8 threads ask one task; processes fork before and after it is loaded",
         "the answers of one thread; after a load, one sentence instead of a hang",
-        3,
+        90,
         1_000,
         (HERE + "test_concurrency.py",),
     ),
