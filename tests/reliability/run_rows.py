@@ -101,7 +101,7 @@ RUN_ROWS = {
         30,
         (
             HERE + "test_data_order.py",
-            "tests/tasks/test_strategies.py::test_files_are_dealt_out",
+            "tests/tasks/test_strategies.py::TestFinding::test_files_are_dealt_out",
             "tests/tasks/test_strategies.py::TestTwoDevices::"
             "test_they_train_as_one_does",
         ),
