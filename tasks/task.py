@@ -182,7 +182,8 @@ class Task:
             resume_dir: Folder to save the whole state of the run in. Called again with
                 the same folder and arguments, a killed run goes on, and ends with the
                 weights it would have had; one that came to its end is not done again.
-                Where several workers train, all must see this folder.
+                Ctrl-C and SIGTERM save the state first. Meanwhile no other run can use
+                the folder. Where several workers train, all must see it.
             save_every: Steps after which to save within an epoch, too; `None` saves at
                 the end of each epoch only.
             callbacks: Keras callbacks. The state of one that has `get_state` and

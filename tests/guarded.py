@@ -53,13 +53,18 @@ GUARDS = {
         "zoo.plain_json:check_options",
         "isinstance(value, str) and _PLACE.search(value)",
         "False",
-        ATTACK,
+        ATTACK + "[place-0]",
+        ATTACK + "[place-4]",
+        ATTACK + "[place-10]",
     ),
     "bound on numbers": guard(
         "zoo.plain_json:check_options", "abs(value) > largest", "False", RULE
     ),
     "depth of JSON": guard(
-        "zoo.plain_json:check_plain", "if depth > MAX_DEPTH:", "if False:", ATTACK
+        "zoo.plain_json:check_plain",
+        "if depth > MAX_DEPTH:",
+        "if False:",
+        ATTACK + "[examples-2]",
     ),
     "links in weights": guard(
         "zoo.hdf5:_scan",
@@ -74,7 +79,7 @@ GUARDS = {
         RULE,
     ),
     "NaN in weights": guard(
-        "zoo.hdf5:read_weights", "not allow_nonfinite", "False", ATTACK
+        "zoo.hdf5:read_weights", "not allow_nonfinite", "False", ATTACK + "[array-6]"
     ),
     "hash of a download": guard(
         "zoo.download:fetch_file",
@@ -99,13 +104,14 @@ GUARDS = {
         "zoo.folders:replace",
         "folder.rename(old)",
         "shutil.rmtree(folder)",
-        "tests/zoo/test_preset.py::TestFolder",
+        "tests/zoo/test_preset.py::TestFolder::"
+        "test_failed_swap_brings_the_old_preset_back",
     ),
     "hash of a state": guard(
         "tasks.checkpoints:read",
         "if hashlib.sha256(body).hexdigest().encode() != digest:",
         "if False:",
-        RESUME + "test_a_flipped_bit_falls_back",
+        RESUME + "test_a_cut_file_falls_back",
     ),
     "atomic rename of a state": guard(
         "tasks.checkpoints:write",
@@ -134,8 +140,8 @@ GUARDS = {
         "tests/zoo/test_locks.py::test_it_ends_with_its_process",
     ),
     "lock of a download": guard(
-        "zoo.locks:wait_for",
-        "_acquire(file, wait=True)",
+        "zoo.locks:_acquire",
+        "fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))",
         "pass",
         "tests/zoo/test_locks.py::test_waiting_lets_in_one_at_a_time",
     ),
@@ -150,6 +156,7 @@ GUARDS = {
         "tasks.losses:token_losses",
         "ops.where(mask, loss, 0.0)",
         "loss",
-        "tests/reliability/test_finite_losses.py",
+        "tests/reliability/test_finite_losses.py::"
+        "test_a_loss_stays_finite[tokens-float32]",
     ),
 }

@@ -2,6 +2,7 @@
 
 import keras
 
+from tasks import forks
 from zoo.lazy import tf
 
 
@@ -72,6 +73,7 @@ def batches_by_number(batches, signature):
         batches: `keras.utils.PyDataset`.
         signature: Nested `tf.TensorSpec` of an item.
     """
+    forks.check()
     parts = tf.nest.flatten(signature)
 
     def item(index):

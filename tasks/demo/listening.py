@@ -5,7 +5,7 @@ from tasks.demo.telling import DATA, heading, load, picture
 MODEL = "speech_recognition_lstm_ctc.fsdd_en"
 
 
-def show(output):
+def show(output, quick=False):
     """Writes `transcript.png`."""
     recognizer = load(MODEL)
     heading("Two recordings, written down")

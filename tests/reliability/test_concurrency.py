@@ -22,7 +22,7 @@ QUESTIONS = {
     "language_model_lstm.tiny_shakespeare_chars": TEXTS[:4],
     "translation_lstm_attention.multi30k_en_de": TEXTS[:4],
 }
-SLOW = ("language", "translation", "text")
+QUICK = "forecasting_lstm.m4_hourly"
 
 
 def asked(task, question):
@@ -71,7 +71,7 @@ def check(name, rounds, tried):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.slow] if name.startswith(SLOW) else [])
+        pytest.param(name, marks=[] if name == QUICK else [pytest.mark.slow])
         for name in QUESTIONS
     ],
 )
@@ -84,6 +84,7 @@ def test_threads_do_a_thousand_times(tried):
     check("ner_lstm_crf.wnut17_en", 11, tried)
 
 
+@pytest.mark.slow
 def test_a_fork_before_a_model_is_loaded_answers_alike(tried):
     process = run_python(
         """
@@ -134,7 +135,7 @@ if child == 0:
         elif use == "generate":
             task.generate("a", max_tokens=3)
         else:
-            task.predict("Ada")
+            task.predict("Ada" if name[0] != "f" else [1.0, 2.0] * 60)
     except RunError as error:
         print(error, flush=True)
         os._exit(7)
@@ -146,7 +147,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @pytest.mark.parametrize(
     ("name", "use"),
     [
-        ("ner_lstm_crf.wnut17_en", "predict"),
+        (QUICK, "predict"),
+        pytest.param("ner_lstm_crf.wnut17_en", "predict", marks=pytest.mark.slow),
         pytest.param("ner_lstm_crf.wnut17_en", "load", marks=pytest.mark.slow),
         pytest.param("ner_lstm_crf.wnut17_en", "fit", marks=pytest.mark.slow),
         pytest.param(

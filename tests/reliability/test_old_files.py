@@ -32,7 +32,7 @@ def test_this_version_has_its_files():
     for version in VERSIONS:
         assert {path.name for path in version.iterdir()} >= {"run", "ner"}
     sizes = [p.stat().st_size for p in old_files.DATA.rglob("*") if p.is_file()]
-    assert sum(sizes) < 400_000 * len(VERSIONS)
+    assert sum(sizes) < 2**20 * len(VERSIONS)
 
 
 @pytest.mark.parametrize("folder", PRESETS, ids=named)

@@ -4,7 +4,7 @@ from keras import ops
 
 from zoo.ops.lstm import tanh
 
-# Below every score that is not itself infinite.
+# Below every score that is not itself infinite; its negative is above.
 _LOW = -3.4e38
 
 
@@ -18,8 +18,10 @@ def masked_softmax(scores, mask=None):
 
     Returns:
         Tensor of the shape of `scores`: sums are 1, masked places 0. Where no place is
-        valid, all are 0, and so is the gradient.
+        valid, all are 0, and so is the gradient. Scores that are infinite, as products
+        in float16 may be, share the weight.
     """
+    scores = ops.clip(scores, _LOW, -_LOW)
     if mask is None:
         scores = scores - ops.stop_gradient(ops.max(scores, -1, keepdims=True))
         exponentials = ops.exp(scores)

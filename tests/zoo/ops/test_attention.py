@@ -53,6 +53,20 @@ def rows_of_softmax(scores, mask=None):
 
 class TestMaskedSoftmax:
     @pytest.mark.parametrize("masked", [False, True])
+    def test_infinite_scores_share_the_weight(self, masked):
+        scores = np.array([[np.inf, 1, np.inf], [-np.inf, 3, 1], [0, -np.inf, 0]], "f4")
+        mask = np.ones(scores.shape, "bool") if masked else None
+        found = ops.convert_to_numpy(
+            masked_softmax(ops.convert_to_tensor(scores), mask)
+        )
+        wanted = [
+            [0.5, 0, 0.5],
+            [0, *softmax(np.array([3.0, 1.0]), None)],
+            [0.5, 0, 0.5],
+        ]
+        np.testing.assert_allclose(found, wanted, 1e-5, 1e-7)
+
+    @pytest.mark.parametrize("masked", [False, True])
     @pytest.mark.parametrize("mode", MODES)
     def test_equals_the_reference(self, mode, masked):
         mask = MASK if masked else None
