@@ -252,12 +252,14 @@ def publish(
     text = text.replace("{name}", name)
     text = text.replace("{shipped}", shown(evaluate(task)[score], percent))
     folder = Path(output) / name
-    # Twice: the size is known once the folder is there.
+    # Twice: the size is known once the folder is there, and examples are those of the
+    # weights as they are stored.
     for _ in range(2):
         task.save(folder, card=Card.build(data, text), float16=True)
         sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
         data["size_bytes"] = sum(sizes)
-    saved = evaluate(zoo.load(folder))[score]
+        task = zoo.load(folder)
+    saved = evaluate(task)[score]
     print(
         f"{folder}: {score} {saved:.4f} in half precision, {data['size_bytes']} bytes"
     )
