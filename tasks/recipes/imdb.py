@@ -65,7 +65,9 @@ def add_arguments(parser):
 def start(args, variant, data):
     """An untrained classifier that starts as a variant says."""
     options = {**OPTIONS, **variant.options}
-    return film_reviews.start(args, data["train"], variant.vectors, options)
+    return film_reviews.start(
+        args, data["train"], variant.vectors, options, limit=20_000
+    )
 
 
 def run(args):
