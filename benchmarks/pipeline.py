@@ -87,6 +87,18 @@ def captioned(task):
     ]
 
 
+def spoken(task):
+    """Recordings of a few seconds of noise, with what is said in them."""
+    import numpy as np
+
+    noise = np.random.default_rng(0)
+    rate = task.options["sample_rate"]
+    return [
+        ((noise.normal(size=rate * (1 + n % 3)).astype("float32") / 9, rate), "one two")
+        for n in range(192)
+    ]
+
+
 # Trained models, and one that is not: what is read of data, and options of `fit`.
 TASKS = {
     "ner_lstm_crf.wnut17_en": (tagged, {}),
@@ -95,6 +107,7 @@ TASKS = {
     "language_model_lstm.tiny_shakespeare_chars": (prose, {}),
     "forecasting_lstm.m4_hourly": (waves, {}),
     "captioning": (captioned, {"mirror": False}),
+    "speech_recognition_lstm_ctc.fsdd_en": (spoken, {}),
 }
 
 

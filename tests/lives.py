@@ -72,6 +72,8 @@ def serve():
         child = os.fork()
         if child == 0:
             os.close(reading)
+            # Ctrl-C counts, even where the tests were started without it.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.alarm(timeout)
             _child(writing, life)
         os.close(writing)

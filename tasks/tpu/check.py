@@ -106,7 +106,6 @@ def _findings(backend, request):
 def _checked(found, backend):
     if "error" not in found:
         return found
-    known = {"ValueError": ValueError, "PresetError": ValueError}
-    kind = known.get(found["kind"], RuntimeError)
-    said = found["error"] if kind is ValueError else f"{backend}: {found['error']}"
-    raise kind(said)
+    if found["kind"] in ("ValueError", "PresetError"):
+        raise ValueError(found["error"])
+    raise RuntimeError(f"{backend}: {found['error']}")

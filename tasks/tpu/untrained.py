@@ -10,6 +10,7 @@ _CLASSES = {
     "forecasting": "Forecaster",
     "language_modeling": "LanguageModel",
     "ner": "NamedEntityTagger",
+    "speech_recognition": "SpeechRecognizer",
     "text_classification": "TextClassifier",
     "translation": "Translator",
 }
@@ -49,6 +50,8 @@ def _parts(name, size, options):
         return {"horizon": 24, "context_length": 168, "segment_length": 24}
     if name == "captioning":
         return {"vocabulary": Vocabulary(["\n", *_words(size - 3)])}
+    if name == "speech_recognition":
+        return {"vocabulary": Vocabulary([" ", *map(chr, range(97, 123))])}
     if name == "translation":
         return {"tokenizer": Tokens(size, "subword")}
     if name == "language_modeling":

@@ -9,6 +9,14 @@ import pytest
 from tasks.interruption import Interruption
 
 
+@pytest.fixture(autouse=True)
+def listening():
+    """Ctrl-C counts, even where the tests were started without it (`nohup`, `&`)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_the_first_signal_waits():
     with pytest.raises(KeyboardInterrupt):
         with Interruption() as kept:
