@@ -8,7 +8,7 @@ MODEL = "speech_recognition_lstm_ctc.fsdd_en"
 def show(output, quick=False):
     """Writes `transcript.png`."""
     recognizer = load(MODEL)
-    heading("Two recordings, written down")
+    heading("Digits of a speaker whom it never heard, written down")
     paths = sorted(DATA.glob("digits_*.wav"))
     results = recognizer.predict(paths)
     for path, result in zip(paths, results, strict=True):
