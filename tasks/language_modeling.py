@@ -306,6 +306,7 @@ class LanguageModel(Task):
         learning_rate=2e-3,
         optimizer=None,
         seed=0,
+        reset_rate=0.01,
         **run,
     ):
         """Trains on text.
@@ -322,6 +323,9 @@ class LanguageModel(Task):
             optimizer: Keras optimizer to use instead of Adam, with a rate and clipping
                 of its own.
             seed: Decides order, dropout and zoneout.
+            reset_rate: Part of the chunks that are read from an empty state, as a
+                prompt is later. Without it a model of one long text meets no beginning
+                but those of its epochs, and may fail on any other.
             **run: `patience`, `verbose`, `resume_dir` (a killed run goes on),
                 `callbacks`, `clipnorm`, `jit_compile`: see `tasks.task.Task`.
 
@@ -331,12 +335,18 @@ class LanguageModel(Task):
         Raises:
             TypeError: If the data is no text.
             ValueError: If there is no text, or it is no UTF-8.
+
+        Reference:
+            - Melis et al., [On the state of the art of evaluation in neural language
+              models](https://arxiv.org/abs/1707.05589), 2018, for resets
         """
         texts = texts_from(data)
         if not any(texts):
             raise ValueError("The text is empty: there is nothing to learn from.")
         documents = [self.tokenizer.encode(text) for text in texts]
-        batches = StreamBatches(documents, batch_size, chunk, shuffle=True, seed=seed)
+        batches = StreamBatches(
+            documents, batch_size, chunk, shuffle=True, seed=seed, reset_rate=reset_rate
+        )
         self.training_model = self._training_model(batch_size, run.get("shard"))
         best = show = None
         if validation_data is not None:

@@ -15,9 +15,13 @@ class StreamBatches(keras.utils.PyDataset):
     """Batches of chunks of documents, in an order that can be repeated.
 
     A single document is cut into as many parts as there are rows, which are read side
-    by side. Several are dealt out to the rows, longest first, so that all rows end at
-    nearly the same time; with `shuffle`, which row gets which, and in which order it
-    reads them, is new in every epoch. A chunk ends at another place in each epoch, as
+    by side. With `reset_rate`, some chunks are read as if a document began there: a
+    model whose state is always carried on learns nothing of beginnings, and may not
+    work from an empty state at all.
+
+    Several are dealt out to the rows, longest first, so that all rows end at nearly the
+    same time; with `shuffle`, which row gets which, and in which order it reads them, is
+    new in every epoch. A chunk ends at another place in each epoch, as
     the first one of a row has less to read. All is a pure function of `seed` and
     `epoch`, and every token is a target once an epoch.
 
@@ -28,18 +32,28 @@ class StreamBatches(keras.utils.PyDataset):
         shuffle: bool, whether epochs differ.
         seed: int >= 0.
         epoch: int >= 0, where to start.
+        reset_rate: Part of the chunks, drawn at random, that begin afresh though the
+            document goes on.
 
     Items are `(inputs, zeros (rows,) float32)`; `inputs` has `"token_ids"` (rows,
     chunk) int32, `"targets"` (rows, chunk) int32, the tokens that follow, `"mask"`
     (rows, chunk) bool, and `"fresh"` (rows,) bool, true where a row begins a
-    document. The first token of a document is asked for after `PADDING_ID`.
+    document or is reset. What comes first is asked for after `PADDING_ID`.
 
     Raises:
         ValueError: If there is nothing to read, or an option is out of range.
     """
 
     def __init__(
-        self, documents, rows, chunk, shuffle=False, seed=0, epoch=0, **kwargs
+        self,
+        documents,
+        rows,
+        chunk,
+        shuffle=False,
+        seed=0,
+        epoch=0,
+        reset_rate=0.0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         for name, value, least in (
@@ -53,11 +67,16 @@ class StreamBatches(keras.utils.PyDataset):
                     f"`{name}` must be an integer of at least {least}. "
                     f"Received: {value!r}"
                 )
+        if not 0 <= reset_rate <= 1:
+            raise ValueError(
+                f"`reset_rate` must be a number from 0 to 1. Received: {reset_rate!r}"
+            )
         documents = [np.asarray(d, "int32") for d in documents if len(d)]
         if not documents:
             raise ValueError("The text is empty: there is nothing to read.")
         self.rows, self.chunk, self.shuffle = rows, chunk, shuffle
         self.seed, self.epoch = seed, epoch
+        self.reset_rate = reset_rate
         if len(documents) == 1:
             self._documents = _cut(documents[0], rows)
         else:
@@ -111,9 +130,18 @@ class StreamBatches(keras.utils.PyDataset):
                 ids[row, part], targets[row, part] = before, after
                 mask[row, part] = True
                 at += self._sizes[i]
+        self._reset(ids, mask, fresh)
         plan = (ids, targets, mask, fresh)
         self._planned = (self.epoch, plan)
         return plan
+
+    def _reset(self, ids, mask, fresh):
+        """Lets chunks within documents begin afresh, in place."""
+        random = np.random.default_rng([self.seed, self.epoch, 1])
+        drawn = random.random(fresh.shape) < self.reset_rate
+        drawn &= mask[:, :: self.chunk] & ~fresh
+        ids[:, :: self.chunk][drawn] = PADDING_ID
+        fresh |= drawn
 
     def __len__(self):
         return self._length

@@ -83,6 +83,42 @@ def test_chunks_end_elsewhere_in_each_epoch():
     assert len(starts) > 3
 
 
+def test_resets_begin_afresh_and_change_no_target():
+    text = np.arange(2, 2002)
+    plain = StreamBatches([text], 4, 10, True, seed=1)
+    reset = StreamBatches([text], 4, 10, True, seed=1, reset_rate=0.2)
+    begun = 0
+    for index in range(len(plain)):
+        a, b = plain[index][0], reset[index][0]
+        np.testing.assert_array_equal(a["targets"], b["targets"])
+        np.testing.assert_array_equal(a["mask"], b["mask"])
+        new = b["fresh"] & ~a["fresh"]
+        begun += new.sum()
+        assert (a["fresh"] <= b["fresh"]).all()
+        assert (b["token_ids"][new, 0] == PADDING_ID).all()
+        assert b["mask"][new].all(1).sum() >= new.sum() - 4  # rows end in a rest
+        b["token_ids"][new, 0] = a["token_ids"][new, 0]
+        np.testing.assert_array_equal(a["token_ids"], b["token_ids"])
+    assert 0.1 < begun / (4 * len(plain)) < 0.3
+
+
+def test_resets_are_elsewhere_in_each_epoch_and_for_each_seed():
+    def resets(seed, epoch):
+        options = {"seed": seed, "epoch": epoch, "reset_rate": 0.5}
+        batches = StreamBatches([np.arange(2, 402)], 2, 10, **options)
+        return [b[0]["fresh"].tolist() for b in batches]
+
+    assert resets(0, 0) == resets(0, 0)
+    assert resets(0, 0) != resets(0, 1)
+    assert resets(0, 0) != resets(1, 0)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
+def test_a_rate_out_of_range_is_named(rate):
+    with pytest.raises(ValueError, match=f"`reset_rate`.*{rate}"):
+        StreamBatches([[2, 3]], 1, 1, reset_rate=rate)
+
+
 @pytest.mark.parametrize("documents", [[], [[]], [[], []]])
 def test_nothing_to_read_is_refused(documents):
     with pytest.raises(ValueError, match="empty"):
