@@ -20,9 +20,9 @@ class StreamBatches(keras.utils.PyDataset):
     work from an empty state at all.
 
     Several are dealt out to the rows, longest first, so that all rows end at nearly the
-    same time; with `shuffle`, which row gets which, and in which order it reads them, is
-    new in every epoch. A chunk ends at another place in each epoch, as
-    the first one of a row has less to read. All is a pure function of `seed` and
+    same time; with `shuffle`, which row gets which, and in which order it reads them,
+    is new in every epoch. A chunk ends at another place in each epoch, as the first one
+    of a row has less to read. All is a pure function of `seed` and
     `epoch`, and every token is a target once an epoch.
 
     Args:
