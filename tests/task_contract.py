@@ -350,14 +350,21 @@ NO_TEXTS = {
 
 
 class TextInputs:
-    """What every task that reads text promises besides."""
+    """What every task that reads text promises besides.
+
+    Attributes:
+        longest_alike: Characters up to which a strange text must be answered the same
+            alone and in a list.
+    """
+
+    longest_alike = 1000
 
     @pytest.mark.parametrize("text", STRANGE_TEXTS.values(), ids=STRANGE_TEXTS)
     def test_survives(self, trained, text):
         self.check_answer(text, trained.predict(text))
 
     def test_strange_texts_in_one_list_are_answered_alike(self, trained):
-        texts = [text for text in STRANGE_TEXTS.values() if len(text) < 1000]
+        texts = [t for t in STRANGE_TEXTS.values() if len(t) < self.longest_alike]
         single = [trained.predict(text).to_dict() for text in texts]
         assert_alike(
             [r.to_dict() for r in trained.predict(texts)], single, self.tolerance

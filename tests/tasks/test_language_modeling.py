@@ -66,6 +66,9 @@ class TestLanguageModel(TextInputs, TaskContract):
     trained_form = "files"
     # What is drawn is read again, 200 times over: rounding grows.
     tolerance = 1e-2
+    # One unknown character again and again: a small net is chaotic on it, and rounding
+    # of 2e-7 was seen to grow to 9e-3 after 200 of them, and to 3 after 300.
+    longest_alike = 100
 
     def make(self, **options):
         return make(**options)
@@ -346,12 +349,14 @@ def test_any_layer_learns(options):
 @pytest.mark.slow
 def test_xla_changes_nothing():
     found = []
+    # Without chance: XLA draws other numbers than TensorFlow from the same seed.
+    still = dict.fromkeys(("embedding_dropout", "input_dropout", "output_dropout"), 0)
     for compiled in (True, False):
-        model = make(input_dropout=0.2)
+        model = make(**still, layer_options={})
         options = {"epochs": 2, "jit_compile": compiled, "learning_rate": 0.003}
         model.fit(TRAIN, **{**TRAINING, **options})
         found.append(model.evaluate(HELD_OUT)["loss"])
-    assert found[0] == pytest.approx(found[1], rel=1e-4)
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
 
 
 def test_averaged_weights_are_better_than_the_last_ones():
