@@ -176,7 +176,9 @@ class Forecaster(Foresight, Hindsight, Task):
             ValueError: If channels, frequency or covariates are others than those of
                 this forecaster.
         """
-        series = SeriesSet.from_any(data, **self.options["columns"])
+        series = SeriesSet.from_any(
+            data, fallback=self.options["frequency"], **self.options["columns"]
+        )
         if not len(series):
             return series
         found = sizes_of(series)
