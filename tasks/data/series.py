@@ -309,7 +309,7 @@ def _matrix(values, what):
         array = np.asarray(values)
         if array.dtype.kind in "mMc":
             raise TypeError(f"they are {array.dtype}")
-        array = array.astype(np.float64)
+        array = array.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{what} must hold numbers: {error}.") from error
     array = array[:, None] if array.ndim == 1 else array

@@ -135,6 +135,12 @@ def test_plots_of_what_is_not_there_are_refused(options):
         make().plot(**options)
 
 
+@pytest.mark.parametrize("level", [0, 1, 80])
+def test_intervals_have_levels_between_0_and_1(level):
+    with pytest.raises(ValueError, match=f"between 0 and 1.*{level}"):
+        make().interval(level)
+
+
 def test_shapes_must_fit():
     forecast = make()
     with pytest.raises(ValueError, match="`mean` must have the shape"):
