@@ -136,10 +136,10 @@ class Forecast:
 
         Of one series, `"mean"` is a list of steps, each a list of channels; `"times"`
         are texts or integers. Of several series, `{"series": [...]}` with one such dict
-        for each.
+        for each, which has its `"id"` too.
         """
         if len(self) != 1:
-            return {"series": [one.to_dict() for one in self]}
+            return {"series": [{"id": x.ids[0], **x.to_dict()} for x in self]}
         result = {"times": _plain(self.times(0)), "mean": self.mean[0].tolist()}
         if self.quantiles:
             result["quantiles"] = {
