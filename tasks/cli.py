@@ -133,14 +133,15 @@ def _run_demo(args):
 
 
 def _predict(commands):
-    text = "Ask a model about texts or files of sound, one answer a line."
+    text = "Ask a model about texts, recordings or series, one answer each."
     parser = _command(commands, "predict", _run_predict, text)
     _add_model(parser)
     parser.add_argument(
         "text",
         nargs="*",
         metavar="TEXT",
-        help="for a recognizer of speech, the path of a recording; default: stdin",
+        help="for a recognizer of speech, the path of a recording; for a forecaster, "
+        "that of a CSV file of series; default: stdin",
     )
     parser.add_argument("--file", help="read the texts here, one a line")
     parser.add_argument("--html", metavar="OUT", help="write a page of the results")
@@ -148,14 +149,27 @@ def _predict(commands):
 
 
 def _run_predict(args):
-    texts = _texts(args)
-    results = _load(args.model).predict(texts)
+    task = _load(args.model)
+    if getattr(task, "task", None) == "forecasting":
+        results = _forecasts(task, args)
+    else:
+        results = task.predict(_texts(args))
     if args.html:
         from tasks.results import entities_html
 
+        if not all(hasattr(result, "to_html") for result in results):
+            raise ValueError(f"--html is for taggers; {args.model} is none.")
         page = entities_html(results, title=args.model)
         Path(args.html).write_text(page, encoding="utf-8")
     return [result.to_dict() for result in results], "\n".join(map(str, results))
+
+
+def _forecasts(task, args):
+    """A forecast of the series in each file."""
+    files = [*args.text, *([args.file] if args.file else [])]
+    if not files:
+        raise ValueError("a forecaster needs the path of a CSV file of series.")
+    return [task.predict(Path(file)) for file in files]
 
 
 def _texts(args):

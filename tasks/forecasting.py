@@ -10,11 +10,23 @@ from tasks.data.series import SeriesSet
 from tasks.exports import export_model
 from tasks.forecast.anomalies import Anomalies
 from tasks.forecast.backtest_result import Backtest
-from tasks.forecast.checks import check_enough, checksum
+from tasks.forecast.checks import (
+    check_batch_size,
+    check_counts,
+    check_enough,
+    check_fits,
+    checksum,
+)
 from tasks.forecast.foresight import Foresight
 from tasks.forecast.hindsight import Hindsight
 from tasks.forecast.model import build_forecaster
-from tasks.forecast.options import OPTIONS, checked_options, model_sizes, sizes_of
+from tasks.forecast.options import (
+    OPTIONS,
+    checked_options,
+    model_sizes,
+    sizes_of,
+    whole,
+)
 from tasks.forecast.parts import Parts
 from tasks.forecast.result import Forecast
 from tasks.forecast.scaling import Scaling
@@ -62,7 +74,9 @@ class Forecaster(Foresight, Hindsight, Task):
             loss over the first so many steps of each alike, so that near steps count
             more. By default all steps of the horizon count alike.
         transform: `None`, `"standard"`, `"log"` or `"box_cox"`, of the values before
-            all that, see `tasks.forecast.scaling.Scaling`. Undone in every answer.
+            all that, see `tasks.forecast.scaling.Scaling`. Undone in every answer. The
+            model computes with seven digits, so values that are large beside their
+            changes need `"standard"`.
         segment_length: Steps of a segment; a season by default, or 12 at most.
         dropout: Rate of dropout before the last layer.
         season: Steps of a season, for the seasonal naive forecast beside.
@@ -122,6 +136,7 @@ class Forecaster(Foresight, Hindsight, Task):
         Returns:
             A `Forecaster`, untrained.
         """
+        horizon = whole("horizon", horizon)
         columns = {k: options.pop(k) for k in _COLUMNS if k in options}
         series = SeriesSet.from_any(data, **columns)
         step = None if series.frequency is None else Frequency.parse(series.frequency)
@@ -129,7 +144,7 @@ class Forecaster(Foresight, Hindsight, Task):
             **sizes_of(series),
             "frequency": series.frequency,
             "season": 1 if step is None else step.season,
-            "calendar": calendar_for(step) if calendar == "auto" else list(calendar),
+            "calendar": calendar_for(step) if calendar == "auto" else calendar,
             "columns": {k: v for k, v in columns.items() if _is_names(v)},
         }
         found |= options
@@ -176,18 +191,12 @@ class Forecaster(Foresight, Hindsight, Task):
             ValueError: If channels, frequency or covariates are others than those of
                 this forecaster.
         """
-        series = SeriesSet.from_any(data, **self.options["columns"])
+        series = SeriesSet.from_any(
+            data, fallback=self.options["frequency"], **self.options["columns"]
+        )
         if not len(series):
             return series
-        found = sizes_of(series)
-        if series.frequency is not None or self.options["calendar"]:
-            found["frequency"] = series.frequency
-        for name, value in found.items():
-            if value != self.options[name]:
-                raise ValueError(
-                    f"This forecaster has {name}={self.options[name]!r}; the data have "
-                    f"{value!r}. `Forecaster.for_data` makes one that fits."
-                )
+        check_fits(series, self.options)
         return series
 
     def _windows(self, series, batch_size, origins=None, **options):
@@ -234,7 +243,8 @@ class Forecaster(Foresight, Hindsight, Task):
             `keras.callbacks.History`.
 
         Raises:
-            ValueError: If the data cannot be read, are empty or do not fit.
+            ValueError: If the data cannot be read, are empty or do not fit, or an
+                argument is out of range.
 
         Example: a file of one's own, `sales.csv`, with a row for each day of each shop
         and the columns `shop`, `day`, `sold` and `discount`, of which the last is known
@@ -247,7 +257,12 @@ class Forecaster(Foresight, Hindsight, Task):
             forecaster.fit("sales.csv", epochs=20)
             forecaster.save("my_forecaster")
         """
+        check_batch_size(batch_size)
+        if windows_per_epoch is not None:
+            windows_per_epoch = whole("windows_per_epoch", windows_per_epoch)
         series = check_enough(self.read(data))
+        if self.options["head"] == "negative_binomial":
+            check_counts(series)
         if not self.scaling.fitted:
             self.scaling.fit(series)
         windows = self._windows(

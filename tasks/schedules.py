@@ -130,8 +130,12 @@ def rate_of(kind, learning_rate, steps, best=None):
             is where there is none.
 
     Raises:
-        ValueError: If the kind is unknown.
+        ValueError: If the kind is unknown, or the rate not positive.
     """
+    if not learning_rate > 0:
+        raise ValueError(
+            f"`learning_rate` must be a positive number. Received: {learning_rate!r}"
+        )
     if kind != "plateau":
         return Schedule(kind, learning_rate, steps), []
     watched = {} if best is None else {"score": best.name, "lower": best.lower}

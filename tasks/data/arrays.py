@@ -37,6 +37,11 @@ def series_of(data, frequency=None, static=None, past=None, future=None):
     values = [data] if single else list(data)
     if any(isinstance(v, str | bytes) or not hasattr(v, "__len__") for v in values):
         raise TypeError("A list of series must hold arrays or lists of numbers.")
+    if any(hasattr(v, "columns") for v in values):
+        raise TypeError(
+            "A list of series must hold arrays or lists of numbers. Received data "
+            "frames: put them into one, with a column of ids."
+        )
 
     def listed(given):
         if given is None:
@@ -61,4 +66,6 @@ def _is_one_series(data):
                 f"(series, time, channels). Received: {data.shape}"
             )
         return data.ndim < 3
-    return len(data) > 0 and all(isinstance(v, int | float | np.number) for v in data)
+    return len(data) > 0 and all(
+        v is None or isinstance(v, int | float | np.number) for v in data
+    )

@@ -1,67 +1,25 @@
-"""Data frames and CSV files of series, read column by column."""
+"""Columns of data frames and of CSV files, sorted into series."""
 
-import csv
+from functools import reduce
+from math import gcd
 
 import numpy as np
 
+from tasks.data.columns import TIME_NAMES, is_missing
 from tasks.data.frequency import Frequency, infer_frequency
-from zoo.lazy import Lazy
-
-narwhals = Lazy("narwhals", "pip install narwhals")
-
-_TIME_NAMES = ("ds", "date", "time", "timestamp", "datetime")
+from tasks.data.times import times_of
 
 
-def is_frame(data):
-    """Whether it is a data frame of pandas, polars or another that narwhals reads."""
-    if isinstance(data, np.ndarray | list | tuple | dict):
-        return False
-    return narwhals.from_native(data, pass_through=True) is not data
-
-
-def columns_of(data):
-    """Dict from name to array of all columns of a data frame.
-
-    Raises:
-        TypeError: If it is lazy, which only its owner can run well.
-    """
-    frame = narwhals.from_native(data)
-    if isinstance(frame, narwhals.LazyFrame):
-        raise TypeError("A lazy frame cannot be read; call its `collect()` first.")
-    return {name: frame[name].to_numpy() for name in frame.columns}
-
-
-def read_csv(path):
-    """Dict from name to array of texts, of all columns of a CSV file.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it has no header, or rows differ in length.
-    """
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
-    if not rows:
-        raise ValueError(f"{path} is empty.")
-    header, *rows = rows
-    for number, row in enumerate(rows, 2):
-        if len(row) != len(header):
-            raise ValueError(
-                f"{path}: row {number} has {len(row)} cells, the header {len(header)}."
-            )
-    cells = zip(*rows, strict=True) if rows else ([] for _ in header)
-    return {
-        name: np.array(list(column), dtype=object)
-        for name, column in zip(header, cells, strict=True)
-    }
-
-
-def series_of(columns, target, id, time, frequency, static, past, future):
+def series_of(
+    columns, target, id, time, frequency, static, past, future, fallback=None
+):
     """Sorts the columns of a frame into series.
 
     Args:
-        columns: Dict from name to array.
-        target, id, time, frequency, static, past, future: As
-            `tasks.data.series.SeriesSet.from_any` takes them.
+        columns: Dict from name to array, as of `tasks.data.columns`.
+        target, id, time, frequency, static, past, future, fallback: As
+            `tasks.data.series.SeriesSet.from_any` takes them; static features and
+            covariates as lists.
 
     Returns:
         Dict of the arguments of `SeriesSet`.
@@ -72,12 +30,9 @@ def series_of(columns, target, id, time, frequency, static, past, future):
     covariates = [*static, *past, *future]
     time, targets = _find_columns(columns, target, id, time, covariates)
     table = np.stack([_numbers(columns, name) for name in targets + covariates], -1)
-    stamps = _times(columns[time], time)
-    ids = columns.get(id)
-    ids = np.zeros(len(stamps), int) if ids is None else np.asarray(ids)
+    stamps = times_of(columns[time], time, frequency or fallback)
     parts, names = [], []
-    for name in dict.fromkeys(ids.tolist()):
-        rows = np.flatnonzero(ids == name)
+    for name, rows in _rows_of(columns.get(id), id, len(stamps)):
         rows = rows[np.argsort(stamps[rows], kind="stable")]
         own = stamps[rows]
         twice = np.flatnonzero(own[1:] == own[:-1])
@@ -86,12 +41,27 @@ def series_of(columns, target, id, time, frequency, static, past, future):
             raise ValueError(f"{who} has the time {own[twice[0]]} twice.")
         names.append(str(name))
         parts.append((own, table[rows]))
-    step = _step([own for own, _ in parts], frequency)
+    step = _step([own for own, _ in parts], time, frequency, fallback)
     grids = [
         _on_grid(own, rows, step, name)
         for (own, rows), name in zip(parts, names, strict=True)
     ]
     return _assemble(parts, grids, names, step, targets, static, past, future)
+
+
+def _rows_of(ids, name, count):
+    """Pairs of id and the places of its rows, in order of their first ones."""
+    if ids is None:
+        return [(0, np.arange(count))] if count else []
+    if not isinstance(ids, np.ndarray):
+        raise ValueError(f"Column {name!r} holds times, no ids.")
+    found = {}
+    for place, key in enumerate(ids.tolist()):
+        # A text may well be called NA.
+        if key == "" if isinstance(key, str) else is_missing(key):
+            raise ValueError(f"Column {name!r} has rows without an id.")
+        found.setdefault(key, []).append(place)
+    return [(key, np.array(places)) for key, places in found.items()]
 
 
 def _assemble(parts, grids, names, step, targets, static, past, future):
@@ -111,7 +81,7 @@ def _assemble(parts, grids, names, step, targets, static, past, future):
         "values": values,
         "starts": [own[0] if step else int(own[0]) for own, _ in parts],
         "frequency": str(step) if step else None,
-        "static": np.array(fixed) if static else None,
+        "static": np.reshape(fixed, (len(names), len(static))) if static else None,
         "past": before if past else None,
         "future": ahead if future else None,
         "names": targets,
@@ -121,7 +91,9 @@ def _assemble(parts, grids, names, step, targets, static, past, future):
 def _find_columns(columns, target, id, time, covariates):
     """The column of times, and those of values."""
     if time not in columns:
-        others = [n for n in columns if n.lower() in _TIME_NAMES]
+        others = [n for n in columns if n.lower() in TIME_NAMES]
+        # An index that was written to a file has no name.
+        others = others or [n for n in columns if not n]
         if time != "ds" or len(others) != 1:
             raise ValueError(
                 f"There is no column {time!r} of times; name it with `time=`. "
@@ -135,7 +107,7 @@ def _find_columns(columns, target, id, time, covariates):
                 "A frame with ids is long, and needs a column of values; name it with "
                 f"`target=`. Columns: {', '.join(columns)}"
             )
-        targets = [n for n in columns if n not in (time, *covariates)]
+        targets = [n for n in columns if n and n not in (time, *covariates)]
     missing = [name for name in targets + covariates if name not in columns]
     if missing or not targets:
         raise ValueError(f"There is no column {missing}. Columns: {', '.join(columns)}")
@@ -143,56 +115,43 @@ def _find_columns(columns, target, id, time, covariates):
 
 
 def _numbers(columns, name):
-    """A column as floats; empty cells are NaN."""
+    """A column as floats; cells without a value are NaN."""
     column = columns[name]
-    if column.dtype == object:
-        column = [np.nan if x is None or x == "" else x for x in column]
     try:
+        if not isinstance(column, np.ndarray) or column.dtype.kind in "mMc":
+            raise TypeError("it holds times, or complex numbers")
+        if column.dtype == object:
+            column = [np.nan if is_missing(cell) else cell for cell in column]
         return np.asarray(column, np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"Column {name!r} must hold numbers: {error}.") from error
 
 
-def _times(column, name):
-    """Times as `datetime64[s]`, or integers where they are whole numbers."""
-    column = np.asarray(column)
-    if column.dtype.kind == "M":
-        stamps = column.astype("datetime64[s]")
-        if (stamps != column).any():
-            raise ValueError(f"Column {name!r} has fractions of seconds; round them.")
-    elif column.dtype.kind in "iu":
-        return column.astype("int64")
-    else:
-        stamps = _parsed(column, name)
-    if np.isnat(stamps).any() if stamps.dtype.kind == "M" else False:
-        raise ValueError(f"Column {name!r} has rows without a time.")
-    return stamps
-
-
-def _parsed(column, name):
-    texts = [str(x).strip() for x in column]
-    if texts and all(text.lstrip("-").isdigit() for text in texts):
-        return np.array(texts, "int64")
-    try:
-        stamps = np.array(texts, "datetime64[s]")
-    except ValueError as error:
-        raise ValueError(
-            f"Column {name!r} must hold dates, texts such as 2024-01-31 or "
-            f"2024-01-31 12:00:00, or whole numbers: {error}."
-        ) from error
-    return stamps
-
-
-def _step(times, frequency):
+def _step(times, name, frequency, fallback):
     """`Frequency` of times, or `None` for whole numbers."""
-    whole = any(t.dtype.kind == "i" for t in times)
-    if whole:
+    if any(t.dtype.kind == "i" for t in times):
         if frequency is not None:
             raise ValueError(
                 f"`frequency={frequency!r}` does not go with times that are numbers."
             )
+        _check_counted(times, name)
         return None
+    if not times:
+        return None
+    if frequency is None and fallback is not None and max(map(len, times)) < 2:
+        frequency = fallback
     return infer_frequency(times) if frequency is None else Frequency.parse(frequency)
+
+
+def _check_counted(times, name):
+    """Raises a ValueError if numbers of steps only ever count by two, five, ..."""
+    gaps = np.unique(np.concatenate([np.diff(t) for t in times]))
+    apart = reduce(gcd, gaps.tolist(), 0)
+    if apart > 1 and max(map(len, times)) > 2:
+        raise ValueError(
+            f"The numbers in column {name!r} are {apart} apart. Whole numbers count "
+            f"steps, one by one: divide them by {apart}, or give dates."
+        )
 
 
 def _on_grid(times, rows, step, name):

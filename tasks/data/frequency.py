@@ -32,7 +32,8 @@ class Frequency:
     Args:
         count: How many units a step has.
         unit: `"s"`, `"min"`, `"h"`, `"D"`, `"W"`; `"MS"`, `"QS"`, `"YS"` for the starts
-            of months, quarters, years; `"ME"`, `"QE"`, `"YE"` for their ends.
+            of months, quarters, years, or any other day that all of them have; `"ME"`,
+            `"QE"`, `"YE"` for their ends.
 
     Example:
 
@@ -155,13 +156,20 @@ def infer_frequency(times):
     raise AssertionError("every step is a number of seconds")
 
 
+def _on_one_day(times):
+    """Whether all times are of one day of the month, which every month has."""
+    days = times.astype("datetime64[D]")
+    numbers = np.unique((days - days.astype("datetime64[M]")).astype("int64"))
+    return len(numbers) == 1 and numbers[0] < 28
+
+
 def _calendar_step(times, gaps):
-    """Months, quarters or years, where all times are starts or ends of months."""
+    """Months, quarters or years, where all times are of one day, or ends of months."""
     if gaps.min() < 28 * _SECONDS["D"]:
         return None
     days = np.concatenate(times).astype("datetime64[D]")
     months = days.astype("datetime64[M]")
-    first = (days == months.astype("datetime64[D]")).all()
+    first = all(map(_on_one_day, times))
     last = (days + 1 == (months + 1).astype("datetime64[D]")).all()
     if not (first or last):
         return None

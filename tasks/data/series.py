@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.data import arrays, frames
+from tasks.data.columns import columns_of, is_frame, read_csv
 from tasks.data.frequency import Frequency
 
 
@@ -63,7 +64,13 @@ class SeriesSet:
 
     def _check_covariates(self):
         if self.static is not None:
-            static = np.asarray(self.static, np.float64).reshape(len(self), -1)
+            static = np.asarray(self.static, np.float64)
+            static = static[:, None] if static.ndim == 1 else static
+            if static.ndim != 2 or len(static) != len(self):
+                raise ValueError(
+                    f"Static features of {len(self)} series have the shape "
+                    f"({len(self)}, n). Received: {static.shape}"
+                )
             if not np.isfinite(static).all():
                 raise ValueError("Static features must be finite numbers.")
             object.__setattr__(self, "static", static)
@@ -96,34 +103,43 @@ class SeriesSet:
         static=None,
         past_covariates=None,
         future_covariates=None,
+        fallback=None,
     ):
         """Reads series from whatever they come in.
 
         - a `SeriesSet`, which is returned as it is;
         - a NumPy array, or list of numbers: one series `(time,)` or `(time, channels)`;
+          `None`, NaN and what an array masks are missing values;
         - a list of these, or a dict from id to one, for several series;
         - a long data frame of pandas, polars or any other that narwhals reads: a row
           for each step of each series, with columns as named here; without the column
           of ids it is one series;
         - a wide data frame, without the column `target`: one series, with a channel for
           each column but that of times;
-        - the path of a CSV file with either form.
+        - the path of a CSV file with either form, with commas, semicolons or tabs.
 
-        Rows of a frame may come in any order: they are sorted by time. Two rows of one
-        time are an error. Times that are left out become missing steps, NaN, and so do
-        empty cells. With future covariates, rows after the last value are the future.
-        Infinite values are an error.
+        Times may also be the index of a frame or series of pandas. Rows may come in any
+        order: they are sorted by time. Two rows of one time, and rows without a time or
+        an id, are an error. Times that are left out become missing steps, NaN, and so
+        do empty cells, and those that say so (`NA`, `NaN`, `null`). Of times with a
+        zone, days and longer steps are those of the local calendar; shorter steps are
+        counted, and named in forecasts, in UTC. With future covariates, rows after the
+        last value are the future. Infinite values are an error. A frame without rows
+        has no series.
 
         Args:
             data: See above.
             target: Name of the column of values, or a list of names, one a channel.
             id, time: Names of the columns of ids and of times. Times are dates, texts
-                in ISO form, or whole numbers.
+                in ISO form, or whole numbers that count steps.
             frequency: Text such as `"h"`; found in the times by default.
             static: Array `(series, n)`; for frames a list of columns of numbers, the
-                same in all rows of a series.
-            past_covariates, future_covariates: For frames lists of columns of numbers;
-                for arrays a list of arrays `(time, n)`, one a series.
+                same in all rows of a series, or the name of one.
+            past_covariates, future_covariates: For frames lists of columns of numbers,
+                or the name of one; for arrays a list of arrays `(time, n)`, one a
+                series.
+            fallback: Frequency to take where none can be found, as no series has two
+                times.
 
         Returns:
             `SeriesSet`.
@@ -135,9 +151,9 @@ class SeriesSet:
         if isinstance(data, cls):
             return data
         if isinstance(data, str | Path):
-            data = frames.read_csv(Path(data))
-        elif frames.is_frame(data):
-            data = frames.columns_of(data)
+            data = read_csv(Path(data))
+        elif is_frame(data):
+            data = columns_of(data, time)
         else:
             parts = arrays.series_of(
                 data, frequency, static, past_covariates, future_covariates
@@ -149,9 +165,10 @@ class SeriesSet:
             id,
             time,
             frequency,
-            static or [],
-            past_covariates or [],
-            future_covariates or [],
+            _names(static),
+            _names(past_covariates),
+            _names(future_covariates),
+            fallback,
         )
         return cls(**parts)
 
@@ -280,10 +297,19 @@ def zip_ids(ids, series):
     return zip(ids, series, strict=True)
 
 
+def _names(columns):
+    return [columns] if isinstance(columns, str) else list(columns or [])
+
+
 def _matrix(values, what):
     """A float64 array `(time, n)` without infinite values."""
     try:
-        array = np.asarray(values, np.float64)
+        if isinstance(values, np.ma.MaskedArray):
+            values = values.astype(np.float64).filled(np.nan)
+        array = np.asarray(values)
+        if array.dtype.kind in "mMc":
+            raise TypeError(f"they are {array.dtype}")
+        array = array.astype(np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{what} must hold numbers: {error}.") from error
     array = array[:, None] if array.ndim == 1 else array

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tasks.data.series import SeriesSet
-from tasks.forecast.plot import plot_anomalies
+from tasks.forecast.plot import plot_anomalies, position
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,18 @@ class Anomalies:
         """Plots one channel of a series with its anomalies, and their scores below.
 
         Args:
-            series: Number of the series.
-            channel: Number of the channel.
+            series: Number or id of the series.
+            channel: Number or name of the channel.
 
         Returns:
             A `matplotlib.figure.Figure`.
 
         Raises:
             ImportError: If matplotlib is not installed.
+            ValueError: If there is no such series or channel.
         """
+        series = position(series, self.series.ids, "series")
+        channel = position(channel, self.series.names, "channel")
         return plot_anomalies(
             self.series.times(series),
             self.series.values[series][:, channel],
@@ -88,6 +91,9 @@ class Anomalies:
 
 def anomalies_of(forecaster, series, limit=None, batch_size=512):
     """Scores each value by its distribution one step before; see `Forecaster`."""
+    limit = 3.0 if limit is None else limit
+    if not limit > 0:
+        raise ValueError(f"`limit` must be a positive number. Received: {limit!r}")
     levels = forecaster.options["quantiles"]
     low, high = levels[0], levels[-1]
     if forecaster.options["head"] in ("mae", "mse") or not low < 0.5 < high:
@@ -111,7 +117,7 @@ def anomalies_of(forecaster, series, limit=None, batch_size=512):
             score = np.abs(now - middle) / np.maximum(width, tiny)
         found[places] = np.minimum(score, 1e6)
         scores.append(found)
-    return Anomalies(series, scores, 3.0 if limit is None else float(limit))
+    return Anomalies(series, scores, float(limit))
 
 
 def _plain(time):

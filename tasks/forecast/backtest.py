@@ -42,7 +42,7 @@ def backtest(
         refit: `False` trains once, on what comes before the first origin; `True` anew
             before each, a number `n` before each n-th. `"never"` takes the forecaster
             as it is: only for one that has not seen these data.
-        baselines: Names of `tasks.forecast.baselines.BASELINES` to put beside.
+        baselines: Names of `tasks.forecast.baselines.BASELINES` to put beside, or one.
         season: Steps of a season, for baselines and MASE; by default that of the
             forecaster, or else of the data's frequency.
         fit: Dict of arguments of the forecaster's `fit`, such as
@@ -67,6 +67,7 @@ def backtest(
     step = horizon if step is None else step
     season = _season(first, series) if season is None else season
     _check(horizon=horizon, windows=windows, step=step, season=season)
+    baselines = [baselines] if isinstance(baselines, str) else baselines
     for name in baselines:
         check_baseline(name)
         if name in forecasters:

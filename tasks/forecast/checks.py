@@ -1,24 +1,52 @@
 """What is asked of series before they are learnt from, or forecast."""
 
+from numbers import Integral
 from zlib import crc32
 
 import numpy as np
+
+from tasks.forecast.options import sizes_of, whole
 
 
 def check_horizon(asked, trained):
     """The horizon to answer for: that asked for, or that trained.
 
     Raises:
-        ValueError: If it is longer than trained, or no positive number.
+        ValueError: If it is longer than trained, or no positive integer.
     """
     if asked is None:
         return trained
-    if not 1 <= asked <= trained:
+    if not isinstance(asked, Integral) or not 1 <= asked <= trained:
         raise ValueError(
             f"`horizon` must be from 1 to {trained}, for which this forecaster was "
-            f"made. Received: {asked}"
+            f"made. Received: {asked!r}"
         )
     return int(asked)
+
+
+def check_fits(series, options):
+    """Raises a ValueError if series have other sizes, or steps, than a forecaster.
+
+    Args:
+        series: `tasks.data.series.SeriesSet`.
+        options: Dict of the options of `tasks.forecasting.Forecaster`.
+    """
+    found = sizes_of(series)
+    if series.frequency is not None or options["calendar"]:
+        found["frequency"] = series.frequency
+    for name, value in found.items():
+        if value == options[name]:
+            continue
+        hint = "`Forecaster.for_data` makes one that fits."
+        if name == "frequency" and value is None:
+            hint = (
+                "Its calendar needs times: give a data frame, or a `SeriesSet` with "
+                "`starts` and `frequency`."
+            )
+        raise ValueError(
+            f"This forecaster has {name}={options[name]!r}; the data have {value!r}. "
+            f"{hint}"
+        )
 
 
 def check_enough(series):
@@ -37,6 +65,16 @@ def check_enough(series):
         if np.isnan(values).all():
             raise ValueError(f"Series {name!r} has no values at all.")
     return series
+
+
+def check_counts(series):
+    """Raises a ValueError if a value is negative."""
+    for name, values in zip(series.ids, series.values, strict=True):
+        if np.any(values < 0):
+            raise ValueError(
+                'head="negative_binomial" is for counts; series '
+                f"{name!r} has {np.nanmin(values)}."
+            )
 
 
 def check_recent(series, steps):
@@ -66,8 +104,7 @@ def check_known_ahead(series, horizon):
 
 def check_batch_size(size):
     """Raises a ValueError if a batch has no rows."""
-    if size < 1:
-        raise ValueError(f"`batch_size` must be positive. Received: {size}")
+    whole("batch_size", size)
 
 
 def checksum(series):

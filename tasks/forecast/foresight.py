@@ -11,6 +11,7 @@ from tasks.forecast.checks import (
     check_known_ahead,
     check_recent,
 )
+from tasks.forecast.options import whole
 from tasks.forecast.predictive import Predictive, in_shape
 from tasks.forecast.result import Forecast
 from tasks.forecast.streams import CarriedState, HeldRows
@@ -80,6 +81,8 @@ class Foresight:
                 there are no series.
             horizon, samples, seed, batch_size: As of `predict`.
         """
+        if samples is not None:
+            samples = whole("samples", samples)
         shape, season = (len(series), self.options["channels"]), self.options["season"]
         if not len(series):
             empty = np.zeros((0, horizon, series.channels))

@@ -3,7 +3,8 @@
 from tasks.data.windows import origins_of
 from tasks.forecast.anomalies import anomalies_of
 from tasks.forecast.backtest import backtest
-from tasks.forecast.checks import check_enough, check_horizon
+from tasks.forecast.checks import check_batch_size, check_enough, check_horizon
+from tasks.forecast.options import whole
 from tasks.forecast.predictive import in_shape
 from tasks.forecast.scaling import Scaling
 from tasks.forecast.scores import score_windows
@@ -45,9 +46,12 @@ class Hindsight:
             `"coverage_<percent>"` for each central interval.
 
         Raises:
-            ValueError: If the data cannot be read, are empty or do not fit.
+            ValueError: If the data cannot be read, are empty or do not fit, or an
+                argument is out of range.
         """
         horizon = check_horizon(horizon, self.options["horizon"])
+        check_batch_size(batch_size)
+        stride = whole("stride", stride)
         series = check_enough(self.read(data))
         context = self.options["context_length"]
         origins = [origins_of(n, context, horizon)[::stride] for n in series.lengths]
@@ -111,8 +115,9 @@ class Hindsight:
 
         Args:
             data: See `fit`. The first `context_length` steps of a series are only read.
-            limit: Score from which a value is an anomaly; 3 by default, three times as
-                far from the median as the outermost quantile on its side.
+            limit: Score from which a value is an anomaly, a positive number; 3 by
+                default, three times as far from the median as the outermost quantile on
+                its side.
             batch_size: Most windows to read at once, each channel counted as one.
 
         Returns:
@@ -120,8 +125,9 @@ class Hindsight:
             which plot.
 
         Raises:
-            ValueError: If the forecaster gives points without a spread, or the data do
-                not fit.
+            ValueError: If the forecaster gives points without a spread, the data do
+                not fit, or an argument is out of range.
         """
+        check_batch_size(batch_size)
         series = check_enough(self.read(data))
         return anomalies_of(self, series, limit, batch_size)

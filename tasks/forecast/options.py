@@ -1,5 +1,9 @@
 """The options of a forecaster: their defaults, and what they must be."""
 
+from numbers import Integral
+
+from tasks.data.calendar_features import CYCLES
+from tasks.data.frequency import Frequency
 from tasks.forecast.heads import DECILES
 
 OPTIONS = dict(
@@ -37,13 +41,14 @@ def checked_options(options):
         ValueError: If one is out of range, or two do not go together.
     """
     for name in ("horizon", "context_length", "channels", "season", "samples"):
-        value = options[name]
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(
-                f"`{name}` must be a positive integer. Received: {value!r}"
-            )
-    if options["calendar"] and options["frequency"] is None:
-        raise ValueError('`calendar` needs a `frequency`, such as "h".')
+        options[name] = whole(name, options[name])
+    for name in ("static_size", "past_size", "future_size"):
+        options[name] = whole(name, options[name], least=0)
+    if options["segment_length"] is not None:
+        options["segment_length"] = whole("segment_length", options["segment_length"])
+    if options["frequency"] is not None:
+        options["frequency"] = str(Frequency.parse(options["frequency"]))
+    _check_calendar(options)
     if options["head"] == "negative_binomial" and (
         options["normalization"] not in ("scale", None)
         or options["transform"] is not None
@@ -82,6 +87,28 @@ def checked_options(options):
     options["columns"] = dict(options["columns"])
     options["loss_horizons"] = [int(steps) for steps in options["loss_horizons"]]
     return options
+
+
+def whole(name, value, least=1):
+    """An integer of any kind as `int`.
+
+    Raises:
+        ValueError: If it is none, or smaller than `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        kind = "a positive integer" if least == 1 else f"an integer from {least} on"
+        raise ValueError(f"`{name}` must be {kind}. Received: {value!r}")
+    return int(value)
+
+
+def _check_calendar(options):
+    names = options["calendar"]
+    if isinstance(names, str) or not set(names) <= set(CYCLES):
+        raise ValueError(
+            f"`calendar` must be a list of some of {CYCLES}. Received: {names!r}"
+        )
+    if names and options["frequency"] is None:
+        raise ValueError('`calendar` needs a `frequency`, such as "h".')
 
 
 def _check_loss_horizons(options):

@@ -56,6 +56,21 @@ def plot_anomalies(times, values, scores, limit, name):
     return figure
 
 
+def position(item, names, what):
+    """The position of a series or a channel that is given by number or by name.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if isinstance(item, str):
+        if item not in names:
+            raise ValueError(f"There is no {what} {item!r}. There are: {names}")
+        return names.index(item)
+    if not -len(names) <= item < len(names):
+        raise ValueError(f"There is no {what} {item}; there are {len(names)}.")
+    return range(len(names))[item]
+
+
 def new_figure(rows=1):
     """A figure and its axes, one above the other, outside of pyplot's state.
 

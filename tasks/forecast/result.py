@@ -6,6 +6,7 @@ import numpy as np
 
 from tasks.data.series import SeriesSet
 from tasks.forecast.naive import seasonal_naive
+from tasks.forecast.plot import plot_forecast, position
 
 _SHOWN = 8  # steps of one series, or series, in print
 
@@ -89,6 +90,10 @@ class Forecast:
         Raises:
             ValueError: If the forecast has not these quantiles.
         """
+        if not 0 < level < 1:
+            raise ValueError(
+                f"`level` must be between 0 and 1, such as 0.8. Received: {level!r}"
+            )
         ends = (1 - level) / 2, (1 + level) / 2
         found = [
             next((q for q in self.quantiles if abs(q - e) < 1e-9), None) for e in ends
@@ -131,10 +136,10 @@ class Forecast:
 
         Of one series, `"mean"` is a list of steps, each a list of channels; `"times"`
         are texts or integers. Of several series, `{"series": [...]}` with one such dict
-        for each.
+        for each, which has its `"id"` too.
         """
         if len(self) != 1:
-            return {"series": [one.to_dict() for one in self]}
+            return {"series": [{"id": x.ids[0], **x.to_dict()} for x in self]}
         result = {"times": _plain(self.times(0)), "mean": self.mean[0].tolist()}
         if self.quantiles:
             result["quantiles"] = {
@@ -211,22 +216,10 @@ class Forecast:
             ImportError: If matplotlib is not installed.
             ValueError: If there is no such series or channel.
         """
-        from tasks.forecast.plot import plot_forecast
-
-        series = _position(series, self.ids, "series")
-        channel = _position(channel, self._names(), "channel")
+        series = position(series, self.ids, "series")
+        channel = position(channel, self._names(), "channel")
         shown = 4 * self.horizon if history is None else history
         return plot_forecast(self[series], channel, shown, self._names()[channel])
-
-
-def _position(item, names, what):
-    if isinstance(item, str):
-        if item not in names:
-            raise ValueError(f"There is no {what} {item!r}. There are: {names}")
-        return names.index(item)
-    if not -len(names) <= item < len(names):
-        raise ValueError(f"There is no {what} {item}; there are {len(names)}.")
-    return range(len(names))[item]
 
 
 def _plain(times):

@@ -8,10 +8,13 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import zoo
 from tasks import cli, recipes, results
+from tasks.data.series import SeriesSet
+from tasks.forecast.result import Forecast
 from zoo.cards import Card
 from zoo.errors import PresetError
 
@@ -246,6 +249,47 @@ def test_predict_writes_a_page(loaded, tmp_path):
     page = tmp_path / "page.html"
     assert cli.main(["predict", "ner", "to ROME", "--html", str(page)]) == 0
     assert "ROME" in page.read_text("utf-8")
+
+
+class Series:
+    """Foretells how often its file says so."""
+
+    task = "forecasting"
+
+    def predict(self, path):
+        values = [[float(x) for x in path.read_text().split()]]
+        history = SeriesSet.from_any(values)
+        return Forecast(history, np.array(values)[..., None])
+
+
+@pytest.fixture
+def forecaster(monkeypatch):
+    monkeypatch.setattr(zoo, "load", lambda name: Series())
+    monkeypatch.setattr(zoo, "card", Card)
+
+
+def test_predict_reads_the_files_of_a_forecaster(forecaster, capsys, tmp_path):
+    for name, text in (("a", "1 2"), ("b", "3")):
+        (tmp_path / name).write_text(text)
+    paths = [str(tmp_path / name) for name in "ab"]
+    assert cli.main(["predict", "x", *paths, "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert first["mean"] == [[1.0], [2.0]] and second["mean"] == [[3.0]]
+    assert cli.main(["predict", "x", "--file", paths[1]]) == 0
+    assert "3" in capsys.readouterr().out
+
+
+def test_predict_asks_for_the_file_of_a_forecaster(forecaster, capsys):
+    assert cli.main(["predict", "x"]) == 2
+    assert_one_line(capsys, "path of a CSV file")
+
+
+def test_predict_writes_no_page_of_what_has_none(forecaster, capsys, tmp_path):
+    (tmp_path / "a").write_text("1 2")
+    page = tmp_path / "page.html"
+    assert cli.main(["predict", "x", str(tmp_path / "a"), "--html", str(page)]) == 2
+    assert_one_line(capsys, "--html is for taggers")
+    assert not page.exists()
 
 
 def test_predict_survives_undecodable_arguments(loaded, capsys):

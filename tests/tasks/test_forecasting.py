@@ -124,7 +124,7 @@ def test_a_shorter_horizon_is_the_beginning(trained):
     np.testing.assert_array_equal(part.mean, whole.mean[:, :2])
 
 
-@pytest.mark.parametrize("horizon", [0, -1, HORIZON + 1])
+@pytest.mark.parametrize("horizon", [0, -1, HORIZON + 1, 2.5, "3"])
 def test_other_horizons_are_refused(trained, horizon):
     with pytest.raises(ValueError, match=f"from 1 to {HORIZON}.*{horizon}"):
         trained.predict(HELD_OUT, horizon=horizon)
@@ -180,6 +180,26 @@ def test_what_is_no_series_is_refused(trained, values):
 def test_values_too_large_to_compute_with_are_named(trained):
     with pytest.raises(ValueError, match=r"'0' has values of size 1e\+300"):
         trained.predict([1.0, -1e300, 2.0])
+
+
+@pytest.mark.parametrize(
+    "method, arguments",
+    [
+        ("predict", {"samples": 0}),
+        ("predict", {"samples": 2.5}),
+        ("predict", {"batch_size": 0}),
+        ("evaluate", {"stride": 0}),
+        ("evaluate", {"stride": -1}),
+        ("evaluate", {"batch_size": 0}),
+        ("detect_anomalies", {"batch_size": 0}),
+        ("fit", {"batch_size": 0}),
+        ("fit", {"windows_per_epoch": 0}),
+    ],
+)
+def test_numbers_out_of_range_are_refused(trained, method, arguments):
+    (name,) = arguments
+    with pytest.raises(ValueError, match=f"`{name}` must be a positive integer"):
+        getattr(trained, method)(HELD_OUT, **arguments)
 
 
 def test_another_number_of_channels_is_refused(trained):
@@ -275,6 +295,28 @@ def test_another_frequency_is_refused(tmp_path):
     (tmp_path / "x.csv").write_text("\n".join(lines))
     with pytest.raises(ValueError, match="frequency='h'; the data have 'D'"):
         forecaster.fit(tmp_path / "x.csv", **TRAINING)
+
+
+def test_arrays_without_times_are_refused_where_a_calendar_needs_them():
+    forecaster = make(frequency="h", calendar=["day"])
+    with pytest.raises(ValueError, match="data have None. Its calendar needs times"):
+        forecaster.fit(TRAIN, **TRAINING)
+
+
+def test_a_single_row_goes_on_with_a_stream(tmp_path):
+    hours = np.arange("2024-01-01T00", "2024-01-02T00", dtype="datetime64[h]")
+    lines = [f"{hour},{i % PERIOD}" for i, hour in enumerate(hours)]
+
+    def part(rows):
+        (tmp_path / "x.csv").write_text("\n".join(["ds,y", *rows]))
+        return tmp_path / "x.csv"
+
+    forecaster = make(frequency="h")
+    forecaster.scaling.fit(SeriesSet.from_any(part(lines)))
+    forecaster.update(part(lines[:-1]))
+    found = forecaster.update(part(lines[-1:])).mean
+    wanted = forecaster.predict(part(lines)).mean
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
 def with_covariates(length, horizon=0):
@@ -413,6 +455,18 @@ def test_counts_are_foretold_as_counts():
     assert (upper >= 0).all() and upper.max() > 0
 
 
+def test_negative_values_are_no_counts():
+    options = dict(head="negative_binomial", normalization="scale")
+    forecaster = make(architecture="direct", **options)
+    with pytest.raises(ValueError, match="counts; series '1' has -2.0"):
+        forecaster.fit([[1, 2, 3] * 9, [1, -2, 3] * 9], **TRAINING)
+
+
+def test_sizes_may_be_integers_of_any_kind():
+    forecaster = Forecaster(np.int64(HORIZON), np.int32(CONTEXT), **TINY)
+    assert type(forecaster.options["horizon"]) is int
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
@@ -436,6 +490,11 @@ def test_counts_are_foretold_as_counts():
         (dict(loss_horizons=[2]), "loss_horizons.*whole horizon"),
         (dict(loss_horizons=[0, 4]), "loss_horizons.*from 1"),
         (dict(season=0), "season.*positive integer"),
+        (dict(segment_length=0), "segment_length.*positive integer"),
+        (dict(static_size=-1), "static_size.*integer from 0"),
+        (dict(frequency="fortnight"), "Unknown frequency 'fortnight'"),
+        (dict(frequency="h", calendar=["moon"]), "calendar.*moon"),
+        (dict(frequency="h", calendar="day"), "calendar.*a list.*'day'"),
         (dict(dropout=1.0), "below 1"),
     ],
 )

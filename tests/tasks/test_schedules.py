@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tasks.fitting import Fitting
-from tasks.schedules import KINDS, Plateau, Schedule
+from tasks.schedules import KINDS, Plateau, Schedule, rate_of
 from tasks.training import BestWeights
 
 STEPS, RATE = 200, 0.02
@@ -59,6 +59,13 @@ def test_saves_and_loads():
     again = keras.saving.deserialize_keras_object(config)
     assert again.get_config() == schedule.get_config()
     assert float(again(77)) == float(schedule(77))
+
+
+@pytest.mark.parametrize("rate", [0, -0.1, float("nan")])
+@pytest.mark.parametrize("kind", ["constant", "plateau"])
+def test_rates_that_are_none_are_refused(kind, rate):
+    with pytest.raises(ValueError, match="`learning_rate` must be a positive number"):
+        rate_of(kind, rate, 10)
 
 
 def test_unknown_kinds_get_the_nearest_name():

@@ -1,5 +1,6 @@
 """Recurrent layers, and what belongs beside them."""
 
+import difflib
 import re
 
 from zoo.layers.activation_regularization import ActivationRegularization
@@ -58,13 +59,16 @@ def get(name, /, *args, **options):
         *args, **options: The layer's own.
 
     Raises:
-        ValueError: If there is no such layer; the message lists those there are.
+        ValueError: If there is no such layer; the message lists those there are, and
+            names the nearest.
     """
     classes = {
         n.lower(): globals()[n] for n in __all__ if n not in ("Recurrent", "get")
     }
     key = re.sub("_", "", str(name)).lower()
     if key not in classes:
-        known = ", ".join(c.__name__ for c in classes.values())
-        raise ValueError(f"Unknown layer {name!r}. Layers: {known}")
+        near = difflib.get_close_matches(key, classes, n=1)
+        hint = f" Did you mean {classes[near[0]].__name__!r}?" if near else ""
+        known = ", ".join(sorted(c.__name__ for c in classes.values()))
+        raise ValueError(f"Unknown layer {name!r}.{hint} Layers: {known}")
     return classes[key](*args, **options)

@@ -1,5 +1,7 @@
 """What all recurrent layers share: states in and out, masks, direction, one step."""
 
+from numbers import Integral, Real
+
 import keras
 from keras import ops
 
@@ -149,6 +151,8 @@ class Recurrent(keras.layers.Layer):
 
     def call(self, inputs, mask=None, initial_state=None, training=None):
         inputs = ops.convert_to_tensor(inputs)
+        if mask is not None:
+            mask = ops.cast(ops.convert_to_tensor(mask), "bool")
         self._check(inputs, mask, initial_state)
         batch = ops.shape(inputs)[0]
         if initial_state is None:
@@ -156,7 +160,6 @@ class Recurrent(keras.layers.Layer):
         else:
             state = [ops.cast(s, self.state_dtype) for s in initial_state]
         if mask is not None:
-            mask = ops.cast(mask, "bool")
             # What stands in padding, NaN too, must not reach a product.
             inputs = ops.where(ops.expand_dims(mask, -1), inputs, 0)
             mask = ops.transpose(mask)
@@ -284,22 +287,18 @@ def _fits(shape, wanted):
 
 
 def check_size(layer, name, size):
-    """Returns a positive integer, or says that it should be one."""
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+    """Returns a positive integer as `int`, or says that it should be one."""
+    if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
         raise ValueError(
             f"`{name}` of layer '{layer}' must be a positive integer. "
             f"Received: {size!r}"
         )
-    return size
+    return int(size)
 
 
 def check_rate(layer, name, rate):
     """Returns a rate as float, or says what would be one."""
-    if (
-        isinstance(rate, bool)
-        or not isinstance(rate, (int, float))
-        or not 0 <= rate <= 1
-    ):
+    if isinstance(rate, bool) or not isinstance(rate, Real) or not 0 <= rate <= 1:
         raise ValueError(
             f"`{name}` of layer '{layer}' must be a number from 0 to 1. "
             f"Received: {rate!r}"

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from zoo.layers.between import CONNECTIONS, NORMALIZATIONS, _Connection
-from zoo.layers.recurrent import check_rate
+from zoo.layers.recurrent import check_rate, check_size
 from zoo.streams import compiled_step
 
 
@@ -148,12 +148,17 @@ class Stack(keras.layers.Layer):
             layer_options: Dictionary of further options of each layer.
             **options: Options of the stack. `seed` and `dtype` hold for the layers
                 too, each of which gets a seed of its own.
+
+        Raises:
+            ValueError: If there is no such layer, it has not the options, or there is
+                not one layer at least.
         """
         # Here, as that module imports this one.
         from zoo.layers import Bidirectional, get
 
         layers = []
-        for i in range(num_layers):
+        name = options.get("name", "stack")
+        for i in range(check_size(name, "num_layers", num_layers)):
             own = {"return_state": return_state, **(layer_options or {})}
             own["return_sequences"] = return_sequences or i < num_layers - 1
             # Names that do not count on: a model made twice has the same paths.

@@ -85,6 +85,24 @@ def test_series_share_one_step():
     assert str(infer_frequency([first, second])) == "h"
 
 
+@pytest.mark.parametrize("day", ["15", "28"])
+def test_months_may_be_counted_from_any_day(day):
+    months = np.arange("2024-01", "2024-12", dtype="datetime64[M]").astype(str)
+    times = stamps(*(f"{month}-{day}" for month in months))
+    found = infer_frequency([times])
+    assert str(found) == "MS" and (found.times(times[0], 11) == times).all()
+
+
+def test_each_series_may_have_a_day_of_its_own():
+    first, second = ("2024-01-15", "2024-02-15"), ("2024-01-02", "2024-03-02")
+    assert str(infer_frequency([stamps(*first), stamps(*second)])) == "MS"
+
+
+def test_four_weeks_are_no_month():
+    times = stamps("2024-01-15", "2024-02-12", "2024-03-11")
+    assert str(infer_frequency([times])) == "4W"
+
+
 def test_months_with_a_gap():
     times = stamps("2024-01-01", "2024-02-01", "2024-05-01")
     assert str(infer_frequency([times])) == "MS"

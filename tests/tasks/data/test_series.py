@@ -66,6 +66,18 @@ class TestArrays:
     def test_missing_values_stay_missing(self):
         assert np.isnan(SeriesSet.from_any([1, np.nan, 3]).values[0][1, 0])
 
+    def test_none_is_a_missing_value(self):
+        assert np.isnan(SeriesSet.from_any([1, None, 3]).values[0][1, 0])
+
+    def test_what_an_array_masks_is_missing(self):
+        masked = np.ma.masked_array([1, 2, 3], [False, True, False])
+        found = SeriesSet.from_any(masked).values[0][:, 0]
+        np.testing.assert_array_equal(found, [1, np.nan, 3])
+
+    def test_complex_values_are_refused(self):
+        with pytest.raises(ValueError, match="must hold numbers"):
+            SeriesSet.from_any(np.array([1j, 2j]))
+
     @pytest.mark.parametrize("value", [np.inf, -np.inf])
     def test_infinite_values_are_named(self, value):
         with pytest.raises(ValueError, match="'1' has an infinite value at step 2"):
@@ -91,6 +103,11 @@ class TestArrays:
     def test_covariates_must_be_as_long_as_values(self):
         with pytest.raises(ValueError, match="past covariates have 2"):
             SeriesSet.from_any([1.0, 2, 3], past_covariates=np.zeros(2))
+
+    @pytest.mark.parametrize("static", [np.zeros(4), np.zeros((1, 2)), 1.0])
+    def test_static_features_have_a_row_for_each_series(self, static):
+        with pytest.raises(ValueError, match=r"shape \(2, n\)"):
+            SeriesSet.from_any([[1.0, 2], [3.0, 4]], static=static)
 
     def test_future_covariates_may_be_longer(self):
         series = SeriesSet.from_any([1.0, 2, 3], future_covariates=np.zeros(5))
@@ -151,6 +168,20 @@ class TestFiles:
         path = write(tmp_path / "n.csv", ("ds", "y"), [(1, 1), (10**9, 2)])
         with pytest.raises(ValueError, match="not steps of one frequency"):
             SeriesSet.from_any(path)
+
+    def test_numbers_that_skip_steps_alike_are_refused(self, tmp_path):
+        path = write(tmp_path / "n.csv", ("ds", "y"), [(0, 1), (5, 2), (15, 3)])
+        with pytest.raises(ValueError, match="'ds' are 5 apart"):
+            SeriesSet.from_any(path)
+
+    def test_one_time_alone_needs_a_frequency(self, tmp_path):
+        path = write(tmp_path / "one.csv", ("ds", "y"), [(DAYS[0], 1)])
+        with pytest.raises(ValueError, match="give `frequency`"):
+            SeriesSet.from_any(path)
+        assert SeriesSet.from_any(path, fallback="h").frequency == "h"
+
+    def test_times_tell_more_than_a_fallback(self, long_file):
+        assert SeriesSet.from_any(long_file, fallback="h").frequency == "D"
 
     def test_columns_may_have_other_names(self, tmp_path):
         rows = [("x", d, i) for i, d in enumerate(DAYS)]

@@ -70,6 +70,21 @@ def test_it_prints():
     assert text.startswith("12 anomalies") and "... 4 more" in text
 
 
+@pytest.mark.parametrize("limit", [0, -1, float("nan")])
+def test_limits_that_are_none_are_refused(limit):
+    with pytest.raises(ValueError, match="`limit` must be a positive number"):
+        found([1.0] * 5, limit=limit)
+
+
+def test_it_plots_by_names():
+    pytest.importorskip("matplotlib")
+    anomalies = found([10.0] * 4 + [26.0, 10])
+    assert anomalies.plot("0", "0").axes[0].get_title() == "0, 0"
+    for wrong in ({"series": "x"}, {"series": 3}, {"channel": "x"}):
+        with pytest.raises(ValueError, match="There is no"):
+            anomalies.plot(**wrong)
+
+
 def test_it_plots():
     pytest.importorskip("matplotlib")
     above, below = found([10.0] * 4 + [26.0, 10]).plot().axes

@@ -344,6 +344,10 @@ class TestArguments:
         with pytest.raises(ValueError, match="may not be called 'drift'"):
             backtest({"drift": Spy()}, series_set())
 
+    def test_one_baseline_needs_no_list(self):
+        found = backtest(Spy(), series_set(), baselines="drift")
+        assert list(found.forecasts) == ["forecaster", "drift"]
+
     def test_baselines_can_be_left_out(self):
         found = backtest(Spy(), series_set(), baselines=())
         assert list(found.forecasts) == ["forecaster"]

@@ -135,6 +135,19 @@ def test_plots_of_what_is_not_there_are_refused(options):
         make().plot(**options)
 
 
+def test_plain_values_of_several_series_have_their_ids():
+    forecast = make()
+    found = forecast.to_dict()["series"]
+    assert [one["id"] for one in found] == forecast.ids and len(found) > 1
+    assert "id" not in forecast[0].to_dict()
+
+
+@pytest.mark.parametrize("level", [0, 1, 80])
+def test_intervals_have_levels_between_0_and_1(level):
+    with pytest.raises(ValueError, match=f"between 0 and 1.*{level}"):
+        make().interval(level)
+
+
 def test_shapes_must_fit():
     forecast = make()
     with pytest.raises(ValueError, match="`mean` must have the shape"):
