@@ -108,9 +108,7 @@ class LanguageModel(Task):
             min_count: How often a character or word must be there to be known.
             **options: See the class.
         """
-        texts = texts_from(text)
-        if not any(texts):
-            raise ValueError("The text is empty: there is nothing to learn from.")
+        texts = _some(texts_from(text))
         sizes = {} if vocabulary_size is None else {"size": vocabulary_size}
         tokenizer = tokenizer_class(level).learn(texts, min_count=min_count, **sizes)
         return cls(tokenizer, level=level, **options)
@@ -168,10 +166,23 @@ class LanguageModel(Task):
         return results[0] if single else results
 
     def stream(self, prompt="", max_tokens=200, *, stop=(), seed=None, **sampling):
-        """Yields the text that follows a prompt, piece by piece; see `generate`."""
-        _, (prompt,) = prompts_from(prompt)
+        """Iterates over the text that follows a prompt, piece by piece.
+
+        Args:
+            prompt: A string.
+            max_tokens, stop, seed, **sampling: See `generate`, which says the same.
+
+        Returns:
+            Iterator of strings.
+
+        Raises:
+            TypeError: If `prompt` is no string.
+            ValueError: If a number is out of range.
+        """
+        if not isinstance(prompt, str):
+            raise TypeError(f"Expected one prompt, a string. Received: {prompt!r:.80}")
         how = Sampling(**sampling)
-        yield from self.generator.stream(prompt, max_tokens, how, stop, seed)
+        return self.generator.stream(prompt, max_tokens, how, stop, seed)
 
     def predict(self, inputs, batch_size=64, **options):
         """`generate` with a fixed seed, for `batch_size` prompts at once."""
@@ -311,8 +322,9 @@ class LanguageModel(Task):
         """Trains on text.
 
         Args:
-            data: A string; a `pathlib.Path` of a UTF-8 file; or a list of these, each
-                a document that begins without a memory of the others.
+            data: A string; a `pathlib.Path` of a UTF-8 file; or a list, another
+                iterable or a `tf.data.Dataset` of these, each a document that begins
+                without a memory of the others.
             validation_data: The same. Scored after each epoch (`val_loss`, nats per
                 token); the weights of the best epoch are kept.
             epochs: Passes over the text.
@@ -332,15 +344,13 @@ class LanguageModel(Task):
             TypeError: If the data is no text.
             ValueError: If there is no text, or it is no UTF-8.
         """
-        texts = texts_from(data)
-        if not any(texts):
-            raise ValueError("The text is empty: there is nothing to learn from.")
+        texts = _some(texts_from(data))
         documents = [self.tokenizer.encode(text) for text in texts]
         batches = StreamBatches(documents, batch_size, chunk, shuffle=True, seed=seed)
         self.training_model = self._training_model(batch_size, run.get("shard"))
         best = show = None
         if validation_data is not None:
-            held = texts_from(validation_data)
+            held = _some(texts_from(validation_data))
             show = partial(self._samples, held)
             averaged = isinstance(optimizer, AveragedSGD)
             best = partial(
@@ -367,3 +377,10 @@ class LanguageModel(Task):
         first = next(text for text in texts if text)[:400]
         said = self.generate(max_tokens=200, temperature=0.8, seed=0)
         return [said, self.score(first)]
+
+
+def _some(texts):
+    """The texts, of which one must say something."""
+    if not any(texts):
+        raise ValueError("The text is empty: there is nothing to learn from.")
+    return texts

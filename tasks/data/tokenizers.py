@@ -62,6 +62,10 @@ class CharacterTokenizer:
         """The string of ids."""
         return "".join(_items(self.vocabulary, ids))
 
+    def after(self, prompt):
+        """`decode` for ids that go on with a prompt."""
+        return self.decode
+
     def text(self):
         """All of it as text, see `tokenizer_from`."""
         return self.vocabulary.text()
@@ -116,6 +120,10 @@ class WordTokenizer:
         """The string of ids."""
         lines = " ".join(_items(self.vocabulary, ids)).split(END_OF_LINE)
         return "\n".join(line.strip(" ") for line in lines)
+
+    def after(self, prompt):
+        """`decode` for ids that go on with a prompt, with the space between them."""
+        return _after(self, prompt)
 
     def text(self):
         """All of it as text, see `tokenizer_from`."""
@@ -204,6 +212,10 @@ class SubwordTokenizer:
         """The string of ids."""
         return self._processor.DecodeIds([int(i) for i in ids])
 
+    def after(self, prompt):
+        """`decode` for ids that go on with a prompt, with the space between them."""
+        return _after(self, prompt)
+
     def text(self):
         """All of it as text, see `tokenizer_from`."""
         code = base64.b64encode(self.model).decode("ascii")
@@ -235,6 +247,18 @@ def tokenizer_class(level):
 def tokenizer_from(level, text):
     """The tokenizer of a level that `text` (its own `text()`) tells of."""
     return tokenizer_class(level).from_text(text)
+
+
+def _after(tokenizer, prompt):
+    """A function as `decode`, that knows whether a space stands before the first id."""
+    last = tokenizer.encode(prompt)[-1:].tolist()
+    before, spaced = tokenizer.decode(last), prompt[-1:].isspace()
+
+    def decode(ids):
+        text = tokenizer.decode([*last, *ids]).removeprefix(before)
+        return text.removeprefix(" ") if spaced else text
+
+    return decode
 
 
 def _words(text):
