@@ -78,7 +78,8 @@ class Task:
         """Makes the task from a checked preset; see `zoo.load`.
 
         `labels=[...]` gives a task that has labels a new head; `encoder=...` another
-        encoder, from the task, the folder or the name given.
+        encoder, from the task, the folder or the name given: it says which layers were
+        taken, as those of other sizes are not.
         """
         encoder = overrides.pop("encoder", None)
         parts = cls.parts_of(preset.assets, preset.options)
@@ -87,7 +88,9 @@ class Task:
         preset.load_weights(task.model, skip=cls.head if fresh else ())
         if encoder is not None:
             source = encoder if isinstance(encoder, Task) else zoo.load(encoder)
-            transfer.take_encoder(task, source)
+            taken = transfer.take_encoder(task, source)
+            # What differs in size stays as it is: nobody should have to guess.
+            print(f"Taken from {type(source).__name__}: {', '.join(taken)}.")
             overrides["encoder"] = encoder
         task._examples = (
             [] if overrides else [e[cls.example_key] for e in preset.examples]
@@ -236,6 +239,11 @@ class Task:
             best: Function `(patience=...)` that returns the `BestWeights` of this run.
             show: Function that returns answers to a few of the validation data.
         """
+        if patience is not None and best is None:
+            raise ValueError(
+                "`patience` waits for a better score on `validation_data`: give some. "
+                f"Received: patience={patience!r} without them"
+            )
         if whole_alone(drop_remainder, batches, self.strategy):
             batches = WholeBatches(batches)
             dataset = as_dataset(batches)

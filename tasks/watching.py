@@ -189,13 +189,22 @@ class Events(keras.callbacks.Callback):
             self._board.scalar(f"epoch/{name}", float(value), epoch + 1)
         for number, result in enumerate(self._show() if self._show else []):
             self._board.text(f"sample/{number + 1}", str(result), epoch + 1)
-            if hasattr(result, "plot"):
-                self._board.figure(f"picture/{number + 1}", result.plot(), epoch + 1)
+            figure = _figure(result)
+            if figure is not None:
+                self._board.figure(f"picture/{number + 1}", figure, epoch + 1)
         self._board.flush()
 
     def on_train_end(self, logs=None):
         self._board.end()
         self._board.close()
+
+
+def _figure(result):
+    """The picture of a result; `None` if it has none, which must not end a run."""
+    try:
+        return result.plot() if hasattr(result, "plot") else None
+    except (ImportError, ValueError):  # no matplotlib; nothing to show
+        return None
 
 
 def watchers(log_dir, settings, show=None):
