@@ -74,6 +74,9 @@ class Classification:
             f"{self.probability:.2f}<br>{marked}</div>"
         )
 
+    def _repr_html_(self):
+        return self.to_html()
+
     def plot(self, most=40):
         """Draws how much each word mattered; returns a matplotlib figure.
 
@@ -95,6 +98,7 @@ class Classification:
         axes.bar(places, self.attention[:most], color="#4285f4")
         axes.set_xticks(places, tokens, rotation=60, ha="right", parse_math=False)
         axes.set_ylabel("attention")
-        axes.set_title(f"{_showable(self.label)} ({self.probability:.2f})", fontsize=10)
+        title = f"{_showable(self.label)} ({self.probability:.2f})"
+        axes.set_title(title, fontsize=10, parse_math=False)
         axes.spines[["top", "right"]].set_visible(False)
         return figure

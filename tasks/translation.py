@@ -249,8 +249,9 @@ class Translator(Writing, Task):
 
         Args:
             data: Path of a file with a source and a target in each line, with a tab
-                between them; a tuple of two paths, line by line; a list of `(source,
-                target)`; or a `tf.data.Dataset` of pairs of strings.
+                between them; a tuple of two paths, line by line; a list, another
+                iterable or a data frame of `(source, target)`; or a `tf.data.Dataset`
+                of pairs of strings.
             validation_data: The same. Scored after each epoch (`val_loss`, nats per
                 piece, without smoothing); the weights of the best epoch are kept.
             epochs: Passes over the data.
@@ -279,7 +280,7 @@ class Translator(Writing, Task):
         )
         best = show = None
         if validation_data is not None:
-            held = pairs_from(validation_data)
+            held = some(pairs_from(validation_data))
             best = partial(BestWeights, lambda: self.loss(held), "val_loss", lower=True)
             show = partial(self.predict, [source for source, _ in held[:SHOWN]])
         return self._train(

@@ -294,6 +294,11 @@ def test_short_pairs_come_first_in_a_curriculum():
     assert sorted(np.concatenate(batches.order()).tolist()) == list(range(64))
 
 
+def test_validation_data_are_looked_at_before_training():
+    with pytest.raises(ValueError, match="`data` is empty"):
+        make().fit(TRAIN, validation_data=[("", "")], epochs=1, verbose=0)
+
+
 def test_files_of_unlike_length_are_told(tmp_path):
     a, b = tmp_path / "a.txt", tmp_path / "b.txt"
     a.write_text("one\ntwo\n")
