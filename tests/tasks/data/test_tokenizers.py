@@ -87,3 +87,24 @@ def test_text_that_holds_no_pieces_is_refused(text):
 def test_unknown_levels_are_told_the_known_ones():
     with pytest.raises(ValueError, match="'char'.*'bytes'"):
         tokenizer_class("bytes")
+
+
+def test_pieces_are_learned_from_a_line_of_a_megabyte():
+    line = "the cat sat on the mat, " * 45_000
+    short = SubwordTokenizer.learn(["the cat sat on the mat,\n" * 45_000], 40)
+    long = SubwordTokenizer.learn([line], 40)
+    text = "the cat sat on the mat,"
+    assert long.tokens(text) == short.tokens(text)
+    # A word without an end is cut somewhere; no character is lost.
+    assert len(SubwordTokenizer.learn(["ab" * 10_000 + "c" * 10], 10)) > RESERVED + 3
+
+
+def test_pieces_are_learned_beside_lone_surrogates():
+    tokenizer = SubwordTokenizer.learn(["the cat \ud800 sat"] * 5, 30)
+    assert tokenizer.decode(tokenizer.encode("the cat")) == "the cat"
+
+
+@pytest.mark.parametrize("size", [0, 10])
+def test_too_few_pieces_are_told(size):
+    with pytest.raises(ValueError, match=f"A vocabulary of {size} pieces cannot"):
+        SubwordTokenizer.learn(["abcdefghijklmnopqrstuvwxyz"] * 5, size)
