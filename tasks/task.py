@@ -171,6 +171,7 @@ class Task:
         shard="data",
         ema=None,
         log_dir=None,
+        profile=None,
         show=None,
         drop_remainder="auto",
     ):
@@ -221,8 +222,9 @@ class Task:
             log_dir: Folder for `log.csv`, a row for each epoch, and for what
                 TensorBoard shows: curves, the norm of the gradients, the settings,
                 and how the task answers a few of the validation data, as text and as
-                pictures. For a profile give `keras.callbacks.TensorBoard(log_dir,
-                profile_batch=(10, 20))` as a callback.
+                pictures.
+            profile: First and last step, such as `(10, 20)`, whose times are written to
+                `log_dir` for TensorBoard's page Profile; `None` for none.
             drop_remainder: Whether batches that are not full are left out of an epoch:
                 of each length, fewer rows than `batch_size`, others in every epoch. By
                 default on a TPU, which takes as long for empty rows; elsewhere they are
@@ -243,6 +245,10 @@ class Task:
             raise ValueError(
                 "`patience` waits for a better score on `validation_data`: give some. "
                 f"Received: patience={patience!r} without them"
+            )
+        if profile is not None and log_dir is None:
+            raise ValueError(
+                "`profile` is written to `log_dir`: give that folder, too."
             )
         if whole_alone(drop_remainder, batches, self.strategy):
             batches = WholeBatches(batches)
@@ -282,7 +288,7 @@ class Task:
                 "epochs": epochs,
                 "seed": seed,
             }
-            callbacks = [*callbacks, *watchers(log_dir, told, show)]
+            callbacks = [*callbacks, *watchers(log_dir, told, show, profile)]
         if resume_dir is not None:
             settings = {
                 "learning_rate": float(learning_rate),

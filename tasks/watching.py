@@ -10,6 +10,7 @@ import numpy as np
 
 from tasks.distributed_values import read, write
 from tasks.gradient_norm import NAME
+from tasks.profiling import Profile
 from tasks.tensorboard import Board
 
 SHOWN = 3  # how many examples are shown as a task learns
@@ -207,12 +208,14 @@ def _figure(result):
         return None
 
 
-def watchers(log_dir, settings, show=None):
-    """The callbacks of `fit(log_dir=...)`: `EpochTable` and `Events`.
+def watchers(log_dir, settings, show=None, profile=None):
+    """The callbacks of `fit(log_dir=...)`: `EpochTable`, `Events` and `Profile`.
 
     Args:
         log_dir: Folder.
         settings, show: See `Events`.
+        profile: See `tasks.profiling.Profile`; `None` for none.
     """
     folder = Path(log_dir)
-    return [EpochTable(folder / "log.csv"), Events(folder, settings, show)]
+    found = [EpochTable(folder / "log.csv"), Events(folder, settings, show)]
+    return found if profile is None else [*found, Profile(folder, profile)]

@@ -106,6 +106,18 @@ class TestLogDir:
         found = events(tmp_path)
         assert "sample/2" in found and "picture/2" not in found
 
+    def test_a_profile_of_some_steps_is_written(self, tmp_path):
+        fit(model_of(), epochs=1, log_dir=tmp_path, profile=(2, 3))
+        (found,) = tmp_path.glob("plugins/profile/*/*.xplane.pb")
+        assert found.stat().st_size > 1000
+
+    def test_a_profile_needs_a_folder_and_steps(self, tmp_path):
+        with pytest.raises(ValueError, match="`profile` is written to `log_dir`"):
+            model_of().fit(TEXT, profile=(2, 3))
+        for steps in ((0, 3), (3, 2), 5, (1.5, 2)):
+            with pytest.raises(ValueError, match=r"`profile` must be \(first, last\)"):
+                model_of().fit(TEXT, log_dir=tmp_path, profile=steps)
+
     def test_patience_needs_a_score_to_wait_for(self):
         with pytest.raises(ValueError, match="`patience` waits .* `validation_data`"):
             model_of().fit(TEXT, patience=3)
