@@ -298,6 +298,8 @@ class TestBadInput:
         options = dict(trials=1, directory=tmp_path / "s", verbose=0)
         with pytest.raises(SearchError, match="is the training data"):
             tuning.search(Curve, TRAIN, TRAIN, **options)
+        with pytest.raises(SearchError, match=r"`train` .* only once.*list\(train\)"):
+            tuning.search(Curve, iter(TRAIN), HELD_OUT, **options)
         with pytest.raises(SearchError, match="no file"):
             tuning.search(Curve, tmp_path / "gone", HELD_OUT, **options)
         with pytest.raises(SearchError, match="`validation` is None"):
