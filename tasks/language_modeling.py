@@ -332,7 +332,7 @@ class LanguageModel(Task):
             chunk: Tokens per step and stream; gradients go back no further.
             learning_rate: Highest rate of Adam; warms up, then decays.
             optimizer: Keras optimizer to use instead of Adam, with a rate and clipping
-                of its own.
+                of its own; `tasks.averaging.AveragedSGD` needs validation data.
             seed: Decides order, dropout and zoneout.
             **run: `patience`, `verbose`, `resume_dir` (a killed run goes on),
                 `callbacks`, `clipnorm`, `jit_compile`: see `tasks.task.Task`.
@@ -348,11 +348,16 @@ class LanguageModel(Task):
         documents = [self.tokenizer.encode(text) for text in texts]
         batches = StreamBatches(documents, batch_size, chunk, shuffle=True, seed=seed)
         self.training_model = self._training_model(batch_size, run.get("shard"))
+        averaged = isinstance(optimizer, AveragedSGD)
+        if averaged and validation_data is None:
+            raise ValueError(
+                "AveragedSGD averages once scores on `validation_data` stop getting "
+                "better: give some."
+            )
         best = show = None
         if validation_data is not None:
             held = _some(texts_from(validation_data))
             show = partial(self._samples, held)
-            averaged = isinstance(optimizer, AveragedSGD)
             best = partial(
                 BestAverages if averaged else BestWeights,
                 lambda: self.evaluate(held, batch_size=8)["loss"],

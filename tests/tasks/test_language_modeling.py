@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
+from tasks.averaging import AveragedSGD
 from tasks.data.text_streams import StreamBatches
 from tasks.data.texts import texts_from
 from tasks.language_modeling import LanguageModel
@@ -270,6 +271,11 @@ def test_numbers_of_numpy_and_no_stop_are_fine(trained):
     assert said.text == trained.generate("the", 5, seed=1).text
 
 
+def test_an_average_needs_scores_to_begin():
+    with pytest.raises(ValueError, match="AveragedSGD .* `validation_data`"):
+        make().fit(TRAIN, optimizer=AveragedSGD(1.0))
+
+
 def test_validation_data_are_looked_at_before_training(trained):
     with pytest.raises(ValueError, match="The text is empty"):
         trained.fit(TRAIN, validation_data=[""], **TRAINING)
@@ -390,7 +396,6 @@ def test_xla_changes_nothing():
 
 
 def test_averaged_weights_are_better_than_the_last_ones():
-    from tasks.averaging import AveragedSGD
 
     model = make(layer_options={}, units=16)
     optimizer = AveragedSGD(2.0, patience=2, clipnorm=0.25)
