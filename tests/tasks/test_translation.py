@@ -13,9 +13,9 @@ from tasks.scheduled_sampling import KINDS, sampling_rate
 from tasks.translation import Translator
 from tasks.translation_lines import Lines
 from tests.task_contract import (
+    NoHead,
     TaskContract,
     TextInputs,
-    assert_same_weights,
     run_python,
 )
 
@@ -103,7 +103,7 @@ print(json.dumps([[t.decode() for t in found["text"].numpy().tolist()], scores])
 """
 
 
-class TestTranslator(TextInputs, TaskContract):
+class TestTranslator(NoHead, TextInputs, TaskContract):
     variant = True
     costly = (
         *TaskContract.costly,
@@ -170,12 +170,6 @@ class TestTranslator(TextInputs, TaskContract):
             or "\n" in result.text
             or (len(text) > 100)
         )
-
-    def test_a_new_head_stands_on_the_old_encoder(self, trained, tmp_path):
-        """A translator has no head: other options of training keep all weights."""
-        task = zoo.load(trained.save(tmp_path / "saved"), dropout=0.4)
-        assert_same_weights(task, trained)
-        assert task.options["dropout"] == 0.4
 
 
 def test_the_order_of_words_is_learnt(trained):
