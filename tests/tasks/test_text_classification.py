@@ -236,6 +236,20 @@ def test_inputs_come_in_many_forms(trained, form):
     assert [result.label for result in trained.predict(form(texts))] == wanted
 
 
+def test_of_a_long_text_the_words_that_mattered_are_drawn():
+    tokens = [f"w{i}" for i in range(100)]
+    attention = np.zeros(100)
+    attention[[3, 70, 75]] = 0.2, 0.3, 0.5
+    result = Classification("", "good", {"good": 1.0}, tokens, attention)
+    axes = result.plot(most=10).axes[0]
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert len(shown) == 10 and {"w70", "w75"} <= set(shown)
+    assert axes.get_xlabel().startswith(f"words {int(shown[0][1:]) + 1} to ")
+    short = Classification("", "good", {"good": 1.0}, tokens[:4], attention[:4])
+    assert [t.get_text() for t in short.plot().axes[0].get_xticklabels()] == tokens[:4]
+    Classification("", "good", {"good": 1.0}).plot()
+
+
 def test_dollars_are_no_formula():
     result = Classification(
         "$5", "$cheap$ \\frac", {"$cheap$ \\frac": 1.0}, ["$5"], [1.0]
