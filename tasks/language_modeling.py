@@ -20,6 +20,7 @@ from tasks.language_model_reader import Reader, scores
 from tasks.surprise import Surprise
 from tasks.task import Task
 from tasks.training import BestWeights
+from tasks.writing import check_batch_size
 from zoo.preset import loadable
 
 SIZES = dict(
@@ -186,8 +187,7 @@ class LanguageModel(Task):
 
     def predict(self, inputs, batch_size=64, **options):
         """`generate` with a fixed seed, for `batch_size` prompts at once."""
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` must be positive. Received: {batch_size}")
+        check_batch_size(batch_size)
         single, prompts = prompts_from(inputs)
         options = {"seed": 0, **options}
         parts = range(0, len(prompts), batch_size)
@@ -245,6 +245,7 @@ class LanguageModel(Task):
             - Krause et al., [Dynamic evaluation of neural sequence models](
               https://arxiv.org/abs/1709.07432), 2018
         """
+        check_batch_size(batch_size)
         texts = texts_from(data)
         documents = [self.tokenizer.encode(text) for text in texts]
         batches = StreamBatches(documents, batch_size, chunk)
@@ -344,6 +345,7 @@ class LanguageModel(Task):
             TypeError: If the data is no text.
             ValueError: If there is no text, or it is no UTF-8.
         """
+        check_batch_size(batch_size)
         texts = _some(texts_from(data))
         documents = [self.tokenizer.encode(text) for text in texts]
         batches = StreamBatches(documents, batch_size, chunk, shuffle=True, seed=seed)

@@ -43,7 +43,7 @@ class StreamBatches(keras.utils.PyDataset):
     ):
         super().__init__(**kwargs)
         for name, value, least in (
-            ("batch_size", rows, 1),  # what the rows are called by who trains
+            ("rows", rows, 1),
             ("chunk", chunk, 1),
             ("seed", seed, 0),
             ("epoch", epoch, 0),

@@ -116,7 +116,7 @@ class Generator:
     def generate(self, prompts, max_tokens, how, stop=(), seed=None):
         """A `Generation` for each prompt; see `LanguageModel.generate`."""
         stop = _stops(stop)
-        _check_count(max_tokens)
+        _check_counts(max_tokens, seed)
         if not prompts:
             return []
         decoders = [self.tokenizer.after(prompt) for prompt in prompts]
@@ -139,7 +139,7 @@ class Generator:
     def stream(self, prompt, max_tokens, how, stop=(), seed=None):
         """Pieces of text as they are drawn; see `LanguageModel.stream`."""
         stop = _stops(stop)
-        _check_count(max_tokens)
+        _check_counts(max_tokens, seed)
         return self._pieces(prompt, max_tokens, how, stop, seed)
 
     def _pieces(self, prompt, max_tokens, how, stop, seed):
@@ -235,12 +235,12 @@ def _stops(stop):
     return stop
 
 
-def _check_count(max_tokens):
-    if (
-        isinstance(max_tokens, bool)
-        or not isinstance(max_tokens, Integral)
-        or max_tokens < 1
-    ):
-        raise ValueError(
-            f"`max_tokens` must be a positive integer. Received: {max_tokens!r}"
-        )
+def _check_counts(max_tokens, seed):
+    for name, value, least in (("max_tokens", max_tokens, 1), ("seed", seed, 0)):
+        if name == "seed" and seed is None:
+            continue
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise ValueError(
+                f"`{name}` must be an integer of at least {least}. Received: {value!r}"
+            )

@@ -32,7 +32,7 @@ class RandomSearch:
     seed: int = field(default=0, compare=False)
 
     def __post_init__(self):
-        check_lengths(self)
+        check_lengths(self, seed=0)
 
     def chance(self, keys, rows):
         """Random numbers from 0 to 1, each row's decided by the seed and its key."""

@@ -271,6 +271,12 @@ def test_numbers_of_numpy_and_no_stop_are_fine(trained):
     assert said.text == trained.generate("the", 5, seed=1).text
 
 
+def test_batches_have_rows(trained):
+    for ask in (trained.fit, trained.evaluate):
+        with pytest.raises(ValueError, match="`batch_size` must be positive"):
+            ask(TRAIN, batch_size=0)
+
+
 def test_an_average_needs_scores_to_begin():
     with pytest.raises(ValueError, match="AveragedSGD .* `validation_data`"):
         make().fit(TRAIN, optimizer=AveragedSGD(1.0))

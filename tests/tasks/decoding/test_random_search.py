@@ -69,7 +69,9 @@ def test_lengths_are_kept():
         assert {len(tokens) for tokens, _ in row} == set(range(3, limit + 1))
 
 
-@pytest.mark.parametrize("options", [{"width": 0}, {"min_length": 100}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"width": 0}, {"seed": -1}, {"min_length": 100}], ids=str
+)
 def test_numbers_out_of_range_are_named(options):
     with pytest.raises(ValueError, match=f"`{next(iter(options))}`.*Received"):
         RandomSearch(**options)
