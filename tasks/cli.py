@@ -132,29 +132,37 @@ def _run_demo(args):
 
 
 def _predict(commands):
-    text = "Ask a model about texts or files of sound, one answer a line."
+    text = "Ask a model about texts or files, one answer each."
     parser = _command(commands, "predict", _run_predict, text)
     _add_model(parser)
     parser.add_argument(
         "text",
         nargs="*",
         metavar="TEXT",
-        help="for a recognizer of speech, the path of a recording; default: stdin",
+        help="for models of sound, pictures and series the path of a file; "
+        "default: stdin",
     )
-    parser.add_argument("--file", help="read the texts here, one a line")
+    parser.add_argument("--file", help="read the texts or paths here, one a line")
     parser.add_argument("--html", metavar="OUT", help="write a page of the results")
     _add_json(parser)
 
 
 def _run_predict(args):
     texts = _texts(args)
-    results = _load(args.model).predict(texts)
+    results = _answers(_load(args.model), texts)
     if args.html:
         from tasks.results import entities_html
 
         page = entities_html(results, title=args.model)
         Path(args.html).write_text(page, encoding="utf-8")
     return [result.to_dict() for result in results], "\n".join(map(str, results))
+
+
+def _answers(task, texts):
+    if getattr(task, "task", None) == "forecasting":
+        # It reads a file at a time, with all of its series.
+        return [task.predict(path) for path in texts]
+    return task.predict(texts)
 
 
 def _texts(args):

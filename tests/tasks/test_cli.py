@@ -321,6 +321,14 @@ def test_export_writes_where_nothing_is(loaded, tmp_path, capsys):
     assert len(loaded) == 1
 
 
+def test_a_forecaster_reads_a_file_at_a_time(loaded, capsys, monkeypatch):
+    monkeypatch.setattr(Tagger, "task", "forecasting", raising=False)
+    monkeypatch.setattr(Tagger, "predict", lambda task, path: task._answer(path))
+    assert cli.main(["predict", "toy", "A.csv", "b.csv", "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)
+    assert [answer["text"] for answer in answers] == ["A.csv", "b.csv"]
+
+
 def test_a_page_shows_the_answers_of_any_task(loaded, tmp_path, monkeypatch):
     answers = [Translation("<b>", "<i> & so \ud800"), Translation("", "")]
     monkeypatch.setattr(Tagger, "predict", lambda task, texts: answers)
