@@ -289,7 +289,7 @@ class TestBadInput:
         assert not (tmp_path / "s" / "oracle.json").exists()
 
     def test_unknown_tasks(self):
-        with pytest.raises(SearchError, match="no task, model or folder 'nerr'"):
+        with pytest.raises(SearchError, match="folder 'nerr'. Did you mean 'ner'"):
             tuning.search("nerr", TRAIN, HELD_OUT, trials=1)
         with pytest.raises(SearchError, match="must be the name of a task"):
             tuning.search(3, TRAIN, HELD_OUT, trials=1)
