@@ -1,6 +1,7 @@
 """From pictures to captions: batch by batch, and into a file."""
 
 from dataclasses import replace
+from zlib import crc32
 
 import numpy as np
 
@@ -28,7 +29,8 @@ class CaptionWriter:
 
         Args:
             pictures: List of pictures, see `tasks.data.pictures.picture_array`.
-            how: `tasks.decoding.beam.BeamSearch`.
+            how: `tasks.decoding.beam.BeamSearch`, or
+                `tasks.decoding.random_search.RandomSearch`.
             batch_size: Most pictures at once.
             output: Path of a file to add names and captions to.
             verbose: See `tasks.writing.progress_bar`.
@@ -74,18 +76,23 @@ class CaptionWriter:
     def _few(self, pictures, arrays, how, batch_size):
         if not arrays:
             return []
-        answers = self._answers(self.reader.regions(np.stack(arrays)), how, batch_size)
+        keys = [crc32(array.tobytes()) for array in arrays]
+        regions = self.reader.regions(np.stack(arrays))
+        answers = self._answers(regions, how, batch_size, keys)
         return [self._caption(*pair) for pair in zip(pictures, answers, strict=True)]
 
-    def _answers(self, regions, how, batch_size):
-        """What was found for each picture, lists of `Answer`."""
-        found = []
+    def _answers(self, regions, how, batch_size, keys=None):
+        """What was found for each picture, lists of `Answer`.
+
+        `keys` tell pictures from each other where chance decides.
+        """
+        found, keys = [], range(len(regions)) if keys is None else keys
         for start in range(0, len(regions), batch_size):
             few = np.asarray(regions[start : start + batch_size], "float32")
             # Few shapes: one for single pictures, one for batches.
             count = len(few)
             rows = few if count == 1 else np.resize(few, (batch_size, *few.shape[1:]))
-            ranking = self.run(how, rows)
+            ranking = self.run(how, rows, keys=keys[start : start + count])
             found += [ranking.ranked(row, self.coder.end) for row in range(count)]
         return found
 

@@ -11,7 +11,7 @@ from tasks.data.captions import CaptionBatches, captions_from
 from tasks.data.pictures import picture_digest, pictures_from
 from tasks.data.regions import RegionReader
 from tasks.data.vocabulary import Vocabulary
-from tasks.decoding.beam import BeamSearch
+from tasks.decoding.random_search import search_of
 from tasks.exports import export_model
 from tasks.picture_export import export_captions
 from tasks.pictures.published import load_net
@@ -150,6 +150,10 @@ class Captioner(Writing, Task):
         beam_width=5,
         length_penalty=0.6,
         no_repeat_ngram=0,
+        temperature=None,
+        top_k=None,
+        top_p=None,
+        seed=0,
         output=None,
         verbose="auto",
     ):
@@ -163,6 +167,10 @@ class Captioner(Writing, Task):
             batch_size: Most pictures at once.
             beam_width, length_penalty, no_repeat_ngram: See
                 `tasks.decoding.beam.BeamSearch`; `beam_width=1` is greedy.
+            temperature, top_k, top_p: Given a temperature, `beam_width` captions are
+                drawn at random, see `tasks.decoding.sampling.Sampling`. What is drawn
+                depends on the picture and on `seed` alone.
+            seed: Integer of at least 0, for these.
             output: Path of a file to add each picture's name and caption to, with a tab
                 between them, as soon as they are there.
             verbose: Whether to show a progress bar; by default with 20 batches or more.
@@ -177,18 +185,20 @@ class Captioner(Writing, Task):
                 captions of all pictures before it are in the error's `results`.
         """
         check_batch_size(batch_size)
-        how = self._how(beam_width, length_penalty, no_repeat_ngram)
+        chance = dict(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+        how = self._how(beam_width, length_penalty, no_repeat_ngram, **chance)
         single, pictures = pictures_from(inputs)
         results = self.writer.captions(pictures, how, batch_size, output, verbose)
         return results[0] if single else results
 
-    def _how(self, beam_width=5, length_penalty=0.6, no_repeat_ngram=0):
-        return BeamSearch(
+    def _how(self, beam_width=5, length_penalty=0.6, no_repeat_ngram=0, **chance):
+        return search_of(
             beam_width,
+            length_penalty,
+            no_repeat_ngram=no_repeat_ngram,
             max_length=self.options["max_words"] + 1,
             min_length=2,  # a caption has a word before its end
-            length_penalty=length_penalty,
-            no_repeat_ngram=no_repeat_ngram,
+            **chance,
         )
 
     def export(

@@ -1,6 +1,7 @@
 """What a classifier of texts answers: a label, how sure it is, and why."""
 
 import html
+import itertools
 from dataclasses import dataclass, field
 
 from tasks.results import _showable
@@ -74,11 +75,15 @@ class Classification:
             f"{self.probability:.2f}<br>{marked}</div>"
         )
 
+    def _repr_html_(self):
+        return self.to_html()
+
     def plot(self, most=40):
         """Draws how much each word mattered; returns a matplotlib figure.
 
         Args:
-            most: How many words to show, from the first.
+            most: How many words to show: of a longer text, those in a row that mattered
+                most.
 
         Raises:
             ImportError: If matplotlib is not installed.
@@ -88,13 +93,25 @@ class Classification:
         except ImportError as error:
             raise ImportError("Pictures need it: pip install matplotlib") from error
 
-        tokens = [_showable(token) for token in self.tokens[:most]]
+        first = self._first_shown(most)
+        tokens = [_showable(token) for token in self.tokens[first : first + most]]
         figure = Figure((max(4, 0.32 * len(tokens)), 2.6), layout="constrained")
         axes = figure.subplots()
         places = range(len(tokens))
-        axes.bar(places, self.attention[:most], color="#4285f4")
+        axes.bar(places, self.attention[first : first + most], color="#4285f4")
+        if len(tokens) < len(self.tokens):
+            last, count = first + len(tokens), len(self.tokens)
+            axes.set_xlabel(f"words {first + 1} to {last} of {count}")
         axes.set_xticks(places, tokens, rotation=60, ha="right", parse_math=False)
         axes.set_ylabel("attention")
-        axes.set_title(f"{_showable(self.label)} ({self.probability:.2f})", fontsize=10)
+        title = f"{_showable(self.label)} ({self.probability:.2f})"
+        axes.set_title(title, fontsize=10, parse_math=False)
         axes.spines[["top", "right"]].set_visible(False)
         return figure
+
+    def _first_shown(self, most):
+        """Where the `most` words in a row begin that mattered most together."""
+        before = [0.0, *itertools.accumulate(self.attention)]
+        starts = range(max(1, len(self.tokens) - most + 1))
+        sums = [before[min(i + most, len(before) - 1)] - before[i] for i in starts]
+        return sums.index(max(sums))

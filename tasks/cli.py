@@ -1,7 +1,6 @@
 """The `zoo` command. Keras and TensorFlow wake only in the commands that need them."""
 
 import argparse
-import difflib
 import importlib
 import os
 import sys
@@ -48,7 +47,7 @@ def _parser():
     parser.add_argument("--version", action="version", version=zoo.__version__)
     _add_debug(parser, default=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_list, _card, _demo, _predict, _evaluate, _train, _fit, _tune, _tpu):
+    for add in _COMMANDS:
         add(commands)
     return parser
 
@@ -133,17 +132,19 @@ def _run_demo(args):
 
 
 def _predict(commands):
-    text = "Ask a model about texts, recordings or series, one answer each."
+    text = "Ask a model about texts, or about files, one answer each."
     parser = _command(commands, "predict", _run_predict, text)
     _add_model(parser)
     parser.add_argument(
         "text",
         nargs="*",
         metavar="TEXT",
-        help="for a recognizer of speech, the path of a recording; for a forecaster, "
-        "that of a CSV file of series; default: stdin",
+        help="for models of sound, pictures and series the path of a file; "
+        "default: stdin",
     )
-    parser.add_argument("--file", help="read the texts here, one a line")
+    parser.add_argument(
+        "--file", help="read the texts or paths here, one a line; or the series"
+    )
     parser.add_argument("--html", metavar="OUT", help="write a page of the results")
     _add_json(parser)
 
@@ -151,25 +152,23 @@ def _predict(commands):
 def _run_predict(args):
     task = _load(args.model)
     if getattr(task, "task", None) == "forecasting":
-        results = _forecasts(task, args)
+        # It reads a file at a time, with all of its series.
+        results = [task.predict(file) for file in _series_files(args)]
     else:
         results = task.predict(_texts(args))
     if args.html:
         from tasks.results import entities_html
 
-        if not all(hasattr(result, "to_html") for result in results):
-            raise ValueError(f"--html is for taggers; {args.model} is none.")
         page = entities_html(results, title=args.model)
         Path(args.html).write_text(page, encoding="utf-8")
     return [result.to_dict() for result in results], "\n".join(map(str, results))
 
 
-def _forecasts(task, args):
-    """A forecast of the series in each file."""
+def _series_files(args):
     files = [*args.text, *([args.file] if args.file else [])]
     if not files:
         raise ValueError("a forecaster needs the path of a CSV file of series.")
-    return [task.predict(Path(file)) for file in files]
+    return [Path(file) for file in files]
 
 
 def _texts(args):
@@ -207,48 +206,10 @@ def _score_lines(scores):
 
 
 def _train(commands):
-    text = "Train a model of the zoo again; without RECIPE, list the recipes."
-    parser = _command(commands, "train", _run_train, text)
-    parser.add_argument("recipe", nargs="?", metavar="RECIPE")
-    parser.add_argument(
-        "options",
-        nargs=argparse.REMAINDER,
-        metavar="...",
-        help="--data-dir DIR, --output DIR, --seeds 1 2 3; see `zoo train RECIPE -h`",
-    )
+    from tasks.recipes import command
 
-
-def _run_train(args):
-    from tasks.recipes import RECIPES
-
-    if args.recipe is None:
-        return None, "\n".join(sorted(RECIPES))
-    if args.recipe not in RECIPES:
-        near = difflib.get_close_matches(args.recipe, RECIPES, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise ValueError(
-            f"no recipe {args.recipe!r}: {hint}`zoo train` lists all {len(RECIPES)}."
-        )
-    shell.wake_keras()
-    recipe = RECIPES[args.recipe]
-    parser = shell.Parser(
-        prog=f"zoo train {args.recipe}",
-        description=recipe.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--data-dir", required=True, metavar="DIR", help="where the data sets are"
-    )
-    parser.add_argument(
-        "--output",
-        default=os.path.join("runs", args.recipe),
-        metavar="DIR",
-        help="results, and the state a stopped run goes on from (default: %(default)s)",
-    )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    recipe.add_arguments(parser)
-    recipe.run(parser.parse_args(args.options))
-    return None, ""
+    parser = _command(commands, "train", command.run, command.DESCRIPTION)
+    command.add_arguments(parser)
 
 
 def _fit(commands):
@@ -294,6 +255,21 @@ def _check_output(folder):
             raise ValueError(f"{folder} holds other files; give a new folder.")
 
 
+def _export(commands):
+    text = "Write a model as a TensorFlow SavedModel, to serve without the zoo."
+    parser = _command(commands, "export", _run_export, text)
+    _add_model(parser)
+    parser.add_argument("output", metavar="FOLDER", help="must not exist yet")
+    _add_json(parser)
+
+
+def _run_export(args):
+    if os.path.lexists(args.output):
+        raise ValueError(f"{args.output} exists; give a new folder.")
+    _load(args.model).export(args.output)
+    return {"output": args.output}, f"exported: {args.output}"
+
+
 def _tune(commands):
     # The one word of this floor about the one above, which has the command's rest.
     tuning = importlib.import_module("tuning.cli")
@@ -307,6 +283,11 @@ def _tpu(commands):
     parser = _command(commands, "tpu-check", command.run, command.DESCRIPTION)
     command.add_arguments(parser)
 
+
+_COMMANDS = (
+    *(_list, _card, _demo, _predict, _evaluate, _train, _fit, _export, _tune),
+    _tpu,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

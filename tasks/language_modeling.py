@@ -20,6 +20,7 @@ from tasks.language_model_reader import Reader, scores
 from tasks.surprise import Surprise
 from tasks.task import Task
 from tasks.training import BestWeights
+from tasks.writing import check_batch_size
 from zoo.preset import loadable
 
 SIZES = dict(
@@ -108,9 +109,7 @@ class LanguageModel(Task):
             min_count: How often a character or word must be there to be known.
             **options: See the class.
         """
-        texts = texts_from(text)
-        if not any(texts):
-            raise ValueError("The text is empty: there is nothing to learn from.")
+        texts = _some(texts_from(text))
         sizes = {} if vocabulary_size is None else {"size": vocabulary_size}
         tokenizer = tokenizer_class(level).learn(texts, min_count=min_count, **sizes)
         return cls(tokenizer, level=level, **options)
@@ -168,15 +167,27 @@ class LanguageModel(Task):
         return results[0] if single else results
 
     def stream(self, prompt="", max_tokens=200, *, stop=(), seed=None, **sampling):
-        """Yields the text that follows a prompt, piece by piece; see `generate`."""
-        _, (prompt,) = prompts_from(prompt)
+        """Iterates over the text that follows a prompt, piece by piece.
+
+        Args:
+            prompt: A string.
+            max_tokens, stop, seed, **sampling: See `generate`, which says the same.
+
+        Returns:
+            Iterator of strings.
+
+        Raises:
+            TypeError: If `prompt` is no string.
+            ValueError: If a number is out of range.
+        """
+        if not isinstance(prompt, str):
+            raise TypeError(f"Expected one prompt, a string. Received: {prompt!r:.80}")
         how = Sampling(**sampling)
-        yield from self.generator.stream(prompt, max_tokens, how, stop, seed)
+        return self.generator.stream(prompt, max_tokens, how, stop, seed)
 
     def predict(self, inputs, batch_size=64, **options):
         """`generate` with a fixed seed, for `batch_size` prompts at once."""
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` must be positive. Received: {batch_size}")
+        check_batch_size(batch_size)
         single, prompts = prompts_from(inputs)
         options = {"seed": 0, **options}
         parts = range(0, len(prompts), batch_size)
@@ -234,6 +245,7 @@ class LanguageModel(Task):
             - Krause et al., [Dynamic evaluation of neural sequence models](
               https://arxiv.org/abs/1709.07432), 2018
         """
+        check_batch_size(batch_size)
         texts = texts_from(data)
         documents = [self.tokenizer.encode(text) for text in texts]
         batches = StreamBatches(documents, batch_size, chunk)
@@ -312,8 +324,9 @@ class LanguageModel(Task):
         """Trains on text.
 
         Args:
-            data: A string; a `pathlib.Path` of a UTF-8 file; or a list of these, each
-                a document that begins without a memory of the others.
+            data: A string; a `pathlib.Path` of a UTF-8 file; or a list, another
+                iterable or a `tf.data.Dataset` of these, each a document that begins
+                without a memory of the others.
             validation_data: The same. Scored after each epoch (`val_loss`, nats per
                 token); the weights of the best epoch are kept.
             epochs: Passes over the text.
@@ -321,7 +334,7 @@ class LanguageModel(Task):
             chunk: Tokens per step and stream; gradients go back no further.
             learning_rate: Highest rate of Adam; warms up, then decays.
             optimizer: Keras optimizer to use instead of Adam, with a rate and clipping
-                of its own.
+                of its own; `tasks.averaging.AveragedSGD` needs validation data.
             seed: Decides order, dropout and zoneout.
             reset_rate: Part of the chunks that are read from an empty state, as a
                 prompt is later. Without it a model of one long text meets no beginning
@@ -340,19 +353,23 @@ class LanguageModel(Task):
             - Melis et al., [On the state of the art of evaluation in neural language
               models](https://arxiv.org/abs/1707.05589), 2018, for resets
         """
-        texts = texts_from(data)
-        if not any(texts):
-            raise ValueError("The text is empty: there is nothing to learn from.")
+        check_batch_size(batch_size)
+        texts = _some(texts_from(data))
         documents = [self.tokenizer.encode(text) for text in texts]
         batches = StreamBatches(
             documents, batch_size, chunk, shuffle=True, seed=seed, reset_rate=reset_rate
         )
         self.training_model = self._training_model(batch_size, run.get("shard"))
+        averaged = isinstance(optimizer, AveragedSGD)
+        if averaged and validation_data is None:
+            raise ValueError(
+                "AveragedSGD averages once scores on `validation_data` stop getting "
+                "better: give some."
+            )
         best = show = None
         if validation_data is not None:
-            held = texts_from(validation_data)
+            held = _some(texts_from(validation_data))
             show = partial(self._samples, held)
-            averaged = isinstance(optimizer, AveragedSGD)
             best = partial(
                 BestAverages if averaged else BestWeights,
                 lambda: self.evaluate(held, batch_size=8)["loss"],
@@ -377,3 +394,10 @@ class LanguageModel(Task):
         first = next(text for text in texts if text)[:400]
         said = self.generate(max_tokens=200, temperature=0.8, seed=0)
         return [said, self.score(first)]
+
+
+def _some(texts):
+    """The texts, of which one must say something."""
+    if not any(texts):
+        raise ValueError("The text is empty: there is nothing to learn from.")
+    return texts

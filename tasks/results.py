@@ -279,11 +279,17 @@ def entities_html(results, title="Entities"):
     """Writes a page of results: a whole HTML document that needs no other file.
 
     Args:
-        results: list of `Entities`.
+        results: list of `Entities`, or of what other tasks answer.
         title: string.
 
     Returns:
         A string that encodes as UTF-8.
     """
-    items = "\n".join(f"<li>{result.to_html()}</li>" for result in results)
+    items = "\n".join(f"<li>{_html_of(result)}</li>" for result in results)
     return _PAGE.format(title=_escape(title), items=items)
+
+
+def _html_of(result):
+    if hasattr(result, "to_html"):
+        return result.to_html()
+    return f'<div dir="auto" style="white-space:pre-wrap">{_escape(str(result))}</div>'

@@ -1,6 +1,7 @@
 """A translator as one TensorFlow graph from strings to strings."""
 
 from tasks.data.graph_tokenizers import subword_operations
+from tasks.data.pairs import BUCKETS
 from tasks.decoding.best import best_tokens
 from tasks.exports import export_graphs, new_folder
 from zoo.lazy import tf
@@ -48,7 +49,8 @@ def _translated(translator, tokenizer, how, texts):
     ids = ids.to_tensor(default_value=0, shape=[None, None])
     ids = tf.pad(ids, [[0, 0], [0, tf.cast(time, "int32") - tf.shape(ids)[1]]])
     mask = tf.sequence_mask(tf.maximum(lengths, 1), time)
-    found = translator.search(how, ids, mask)
+    limits = tf.cast(_most_tokens(lengths), tf.int32)
+    found = translator.search(how, ids, mask, limits=limits)
     tokens, told = best_tokens(found)
     # The end of a line is no text.
     kept = tf.logical_and(told, tf.not_equal(tokens, end))
@@ -57,3 +59,13 @@ def _translated(translator, tokenizer, how, texts):
         "text": tf.where(lengths > 0, text, ""),
         "score": tf.where(lengths > 0, found.scores[:, 0], 0.0),
     }
+
+
+def _most_tokens(lengths):
+    """As `tasks.translation_lines.most_tokens`, in a graph."""
+    last = tf.constant(BUCKETS[-1], lengths.dtype)
+    buckets = tf.constant(BUCKETS, lengths.dtype)
+    place = tf.minimum(tf.searchsorted(buckets, lengths), len(BUCKETS) - 1)
+    beyond = -(-lengths // last) * last
+    bucket = tf.where(lengths > last, beyond, tf.gather(buckets, place))
+    return bucket * 3 // 2 + 10

@@ -81,6 +81,9 @@ class Surprise:
             f"{''.join(parts)}</div>"
         )
 
+    def _repr_html_(self):
+        return self.to_html()
+
     def _spaced(self):
         """Tokens with the spaces between them, where the tokens have none."""
         if "".join(self.tokens) == self.text:

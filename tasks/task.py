@@ -78,7 +78,8 @@ class Task:
         """Makes the task from a checked preset; see `zoo.load`.
 
         `labels=[...]` gives a task that has labels a new head; `encoder=...` another
-        encoder, from the task, the folder or the name given.
+        encoder, from the task, the folder or the name given: it says which layers were
+        taken, as those of other sizes are not.
         """
         encoder = overrides.pop("encoder", None)
         parts = cls.parts_of(preset.assets, preset.options)
@@ -87,7 +88,9 @@ class Task:
         preset.load_weights(task.model, skip=cls.head if fresh else ())
         if encoder is not None:
             source = encoder if isinstance(encoder, Task) else zoo.load(encoder)
-            transfer.take_encoder(task, source)
+            taken = transfer.take_encoder(task, source)
+            # What differs in size stays as it is: nobody should have to guess.
+            print(f"Taken from {type(source).__name__}: {', '.join(taken)}.")
             overrides["encoder"] = encoder
         task._examples = (
             [] if overrides else [e[cls.example_key] for e in preset.examples]
@@ -168,6 +171,7 @@ class Task:
         shard="data",
         ema=None,
         log_dir=None,
+        profile=None,
         show=None,
         drop_remainder="auto",
     ):
@@ -218,8 +222,9 @@ class Task:
             log_dir: Folder for `log.csv`, a row for each epoch, and for what
                 TensorBoard shows: curves, the norm of the gradients, the settings,
                 and how the task answers a few of the validation data, as text and as
-                pictures. For a profile give `keras.callbacks.TensorBoard(log_dir,
-                profile_batch=(10, 20))` as a callback.
+                pictures.
+            profile: First and last step, such as `(10, 20)`, whose times are written to
+                `log_dir` for TensorBoard's page Profile; `None` for none.
             drop_remainder: Whether batches that are not full are left out of an epoch:
                 of each length, fewer rows than `batch_size`, others in every epoch. By
                 default on a TPU, which takes as long for empty rows; elsewhere they are
@@ -236,6 +241,15 @@ class Task:
             best: Function `(patience=...)` that returns the `BestWeights` of this run.
             show: Function that returns answers to a few of the validation data.
         """
+        if patience is not None and best is None:
+            raise ValueError(
+                "`patience` waits for a better score on `validation_data`: give some. "
+                f"Received: patience={patience!r} without them"
+            )
+        if profile is not None and log_dir is None:
+            raise ValueError(
+                "`profile` is written to `log_dir`: give that folder, too."
+            )
         if whole_alone(drop_remainder, batches, self.strategy):
             batches = WholeBatches(batches)
             dataset = as_dataset(batches)
@@ -274,7 +288,7 @@ class Task:
                 "epochs": epochs,
                 "seed": seed,
             }
-            callbacks = [*callbacks, *watchers(log_dir, told, show)]
+            callbacks = [*callbacks, *watchers(log_dir, told, show, profile)]
         if resume_dir is not None:
             settings = {
                 "learning_rate": float(learning_rate),

@@ -11,6 +11,7 @@ from tasks.classifications import Classification
 from tasks.data.features import WordFeatures, vocabularies_from
 from tasks.data.labelled import LabelledBatches, labelled_from, shortened, tokens_of
 from tasks.data.pipeline import as_dataset
+from tasks.data.texts import items_of
 from tasks.data.vocabulary import Vocabulary
 from tasks.data.words import normalize
 from tasks.exports import export_model
@@ -153,7 +154,8 @@ class TextClassifier(Task):
         """Labels texts.
 
         Args:
-            inputs: A string, a list of strings, or a list of lists of tokens.
+            inputs: A string, a list (or array, iterator, dataset) of strings, or a list
+                of lists of tokens.
             batch_size: Most texts to read at once.
 
         Returns:
@@ -164,13 +166,12 @@ class TextClassifier(Task):
             ValueError: If `batch_size` is not positive.
         """
         single = isinstance(inputs, str)
-        items = [inputs] if single else inputs
-        if isinstance(items, (bytes, dict)) or not hasattr(items, "__iter__"):
+        items = [inputs] if single else items_of(inputs)
+        if items is None:
             raise TypeError(
                 "Expected a string, a list of strings, or a list of lists of tokens. "
                 f"Received: {type(inputs).__name__}"
             )
-        items = list(items)
         tokens = self._tokens(items)
         results = [
             self._result(item, read, probabilities, attention)
@@ -252,8 +253,9 @@ class TextClassifier(Task):
 
         Args:
             data: Path of a file with a text and its label in each line, with a tab
-                between them (or `.csv`); a list of `(text, label)`, where a text may
-                be a list of tokens; or a `tf.data.Dataset` of pairs of strings.
+                between them (or `.csv`); a list, another iterable or a data frame of
+                `(text, label)`, where a text may be a list of tokens; or a
+                `tf.data.Dataset` of pairs of strings.
             validation_data: The same. Scored after each epoch (`val_accuracy`); the
                 weights of the best epoch are kept.
             epochs: Passes over the data.
@@ -294,7 +296,7 @@ class TextClassifier(Task):
         )
         best = show = None
         if validation_data is not None:
-            held = labelled_from(validation_data, self.labels)
+            held, _ = self._examples_from(validation_data)
             show = partial(self.predict, [text for text, _ in held[:SHOWN]])
             best = partial(
                 BestWeights, lambda: self.evaluate(held)["accuracy"], "val_accuracy"

@@ -85,16 +85,18 @@ def _take_layer(layer, other):
         return False
     if _take_weights(layer, other):
         return True
-    # A stack that reads in both directions, from one that reads forwards.
-    pairs = zip(
-        getattr(layer, "layers", []), getattr(other, "layers", []), strict=False
-    )
-    done = [
-        _take_weights(both.forward_layer, one)
-        for both, one in pairs
-        if isinstance(both, Bidirectional)
-    ]
+    # Layer by layer: one of a stack, or alone.
+    ours, theirs = (getattr(x, "layers", [x]) for x in (layer, other))
+    done = [_take_one(*pair) for pair in zip(ours, theirs, strict=False)]
     return bool(done) and done[0]
+
+
+def _take_one(layer, other):
+    # What reads in both directions, from what reads forwards.
+    reads_both = isinstance(layer, Bidirectional)
+    if reads_both and not isinstance(other, Bidirectional):
+        layer = layer.forward_layer
+    return _take_weights(layer, other)
 
 
 def _take_weights(layer, other):

@@ -1,21 +1,23 @@
 """Translation: a recurrent encoder and decoder with attention between them."""
 
 from functools import partial
+from os import PathLike
 from zlib import crc32
 
 import numpy as np
 
 from tasks.data.pairs import PairBatches, pairs_from
-from tasks.data.texts import prompts_from
+from tasks.data.texts import lines_of, prompts_from, read_text
 from tasks.data.tokenizers import SubwordTokenizer
 from tasks.decoding.beam import BeamSearch
+from tasks.decoding.random_search import search_of
 from tasks.exports import export_model
 from tasks.metrics.likelihood import mean_loss
 from tasks.metrics.translation import translation_scores
 from tasks.string_export import export_strings
 from tasks.task import Task
 from tasks.training import BestWeights
-from tasks.translation_lines import LineTranslator
+from tasks.translation_lines import LineTranslator, most_tokens
 from tasks.translator import TranslatorParts
 from tasks.watching import SHOWN
 from tasks.writing import Writing, check_batch_size, some
@@ -134,39 +136,94 @@ class Translator(Writing, Task):
         length_penalty=0.6,
         coverage_penalty=0.0,
         no_repeat_ngram=0,
+        min_length=0,
+        max_length=None,
+        temperature=None,
+        top_k=None,
+        top_p=None,
+        seed=0,
+        output=None,
         verbose="auto",
     ):
         """Translates texts.
 
         Args:
-            inputs: A string or a list of strings. Lines are translated one by one.
+            inputs: A string; a list or another iterable of strings, whose lines are
+                translated one by one; or the `pathlib.Path` of a UTF-8 file, each line
+                of which is a text.
             batch_size: Most lines to translate at once. They are sorted by length
                 inside; answers keep the order of the inputs.
             beam_width, length_penalty, coverage_penalty, no_repeat_ngram: See
                 `tasks.decoding.beam.BeamSearch`; `beam_width=1` is greedy.
+            min_length, max_length: Least and most pieces of a line's translation, its
+                end among them; by default half as many more as the line has, and some.
+            temperature, top_k, top_p: Given a temperature, `beam_width` translations
+                are drawn at random, see `tasks.decoding.sampling.Sampling`. What is
+                drawn depends on the text and on `seed` alone.
+            seed: Integer of at least 0, for these.
+            output: Path of a file to add each text's translation to, in a line, as soon
+                as some batches are done: what is there stays, whatever comes after.
             verbose: Whether to show a progress bar; by default with 20 batches or more.
 
         Returns:
-            `tasks.translations.Translation`, or for a list a list of them.
+            `tasks.translations.Translation`, or for several texts a list of them.
 
         Raises:
             TypeError: If the input is of another kind.
-            ValueError: If a number is out of range.
+            ValueError: If a number is out of range, or a file is no UTF-8.
         """
         check_batch_size(batch_size)
-        how = BeamSearch(
+        how = search_of(
             beam_width,
-            length_penalty=length_penalty,
-            coverage_penalty=coverage_penalty,
-            no_repeat_ngram=no_repeat_ngram,
+            length_penalty,
+            coverage_penalty,
+            no_repeat_ngram,
+            temperature,
+            top_k,
+            top_p,
+            seed,
+            min_length,
+            min_length + 1 if max_length is None else max_length,
         )
+        if isinstance(inputs, PathLike):
+            inputs = lines_of(read_text(inputs))
         single, texts = prompts_from(inputs)
-        results = self.lines.translations(texts, how, batch_size, verbose)
+        results = self.lines.translations(
+            texts, how, batch_size, verbose, output, by_length=max_length is None
+        )
         return results[0] if single else results
 
     translate = predict
 
-    def export(self, folder, *, strings=True, beam_width=5, length_penalty=0.6):
+    def align(self, source, target):
+        """Where the model looks as it writes a translation that is given.
+
+        Args:
+            source, target: Strings of one line; of longer ones, what the model reads at
+                once.
+
+        Returns:
+            `tasks.translations.Translation` of `target`, with its attention, and its
+            log-probability as the score.
+
+        Raises:
+            TypeError: If they are no strings.
+        """
+        for side in (source, target):
+            if not isinstance(side, str):
+                raise TypeError(f"Expected two strings. Received: {side!r:.100}")
+        return self.lines.aligned(source, target, self.model)
+
+    def export(
+        self,
+        folder,
+        *,
+        strings=True,
+        beam_width=5,
+        length_penalty=0.6,
+        coverage_penalty=0.0,
+        no_repeat_ngram=0,
+    ):
         """Writes the model as a TensorFlow SavedModel.
 
         Args:
@@ -176,7 +233,8 @@ class Translator(Writing, Task):
                 signature `serve` takes `source_ids`, `source_mask`, `target_ids` and
                 `target_mask` and returns `logits` and `attention`; the tokenizer lies
                 beside.
-            beam_width, length_penalty: Of the search; see `predict`.
+            beam_width, length_penalty, coverage_penalty, no_repeat_ngram: Of the
+                search; see `predict`.
 
         Raises:
             ValueError: If something is there already, or the backend is not
@@ -184,8 +242,14 @@ class Translator(Writing, Task):
             ImportError: If strings are wanted, but tensorflow-text is not installed.
         """
         if strings:
-            most = self.options["max_tokens"] * 3 // 2 + 10
-            how = BeamSearch(beam_width, most, length_penalty=length_penalty)
+            most = most_tokens(self.options["max_tokens"])
+            how = BeamSearch(
+                beam_width,
+                most,
+                length_penalty=length_penalty,
+                coverage_penalty=coverage_penalty,
+                no_repeat_ngram=no_repeat_ngram,
+            )
             export_strings(self, folder, how)
         else:
             export_model(self.model, folder, self.assets())
@@ -202,7 +266,8 @@ class Translator(Writing, Task):
             **search: Options of `predict`.
 
         Returns:
-            Dict of floats: `"bleu"` and `"chrf"` from 0 to 100 (sacreBLEU), and
+            Dict of floats: `"bleu"` and `"chrf"` from 0 to 100 (sacreBLEU; see
+            `tasks.metrics.translation.signatures` for what to name beside them), and
             `"loss"`, the negative log-likelihood of the targets in nats per piece.
 
         Raises:
@@ -249,8 +314,9 @@ class Translator(Writing, Task):
 
         Args:
             data: Path of a file with a source and a target in each line, with a tab
-                between them; a tuple of two paths, line by line; a list of `(source,
-                target)`; or a `tf.data.Dataset` of pairs of strings.
+                between them; a tuple of two paths, line by line; a list, another
+                iterable or a data frame of `(source, target)`; or a `tf.data.Dataset`
+                of pairs of strings.
             validation_data: The same. Scored after each epoch (`val_loss`, nats per
                 piece, without smoothing); the weights of the best epoch are kept.
             epochs: Passes over the data.
@@ -279,7 +345,7 @@ class Translator(Writing, Task):
         )
         best = show = None
         if validation_data is not None:
-            held = pairs_from(validation_data)
+            held = some(pairs_from(validation_data))
             best = partial(BestWeights, lambda: self.loss(held), "val_loss", lower=True)
             show = partial(self.predict, [source for source, _ in held[:SHOWN]])
         return self._train(

@@ -1,11 +1,19 @@
 """Texts of any length in windows that a translator reads, put together afterwards."""
 
 from dataclasses import replace
+from zlib import crc32
 
+import numpy as np
+
+from tasks.answering import predict_on_batch
 from tasks.data.batches import bucket_length
 from tasks.data.pairs import BUCKETS, padded
+from tasks.data.vocabulary import PADDING_ID
 from tasks.translations import Translation
 from tasks.writing import progress_bar
+
+# Batches whose lines are sorted by length together, before they are written down.
+_TOGETHER = 20
 
 
 class LineTranslator:
@@ -20,49 +28,126 @@ class LineTranslator:
     def __init__(self, tokenizer, run, most):
         self.tokenizer, self.run, self.most = tokenizer, run, most
 
-    def translations(self, texts, how, batch_size, verbose="auto"):
+    def translations(
+        self, texts, how, batch_size, verbose="auto", output=None, by_length=True
+    ):
         """Translations of texts.
 
         Args:
             texts: List of strings.
-            how: `tasks.decoding.beam.BeamSearch`.
+            how: `tasks.decoding.beam.BeamSearch`, or
+                `tasks.decoding.random_search.RandomSearch`.
             batch_size: Most windows at once.
             verbose: See `tasks.writing.progress_bar`.
+            output: Path of a file to add translations to, a line for each text.
+            by_length: Whether a window's length decides how long its translation may
+                be, in place of `how.max_length`.
 
         Returns:
             List of `tasks.translations.Translation`.
         """
         lines = [Lines(self.tokenizer, text, self.most) for text in texts]
-        windows = [window for line in lines for window in line.windows]
-        found = iter(self._translate(windows, how, batch_size, verbose))
-        return [line.result([next(found) for _ in line.windows]) for line in lines]
+        step = max(1, len(lines)) if output is None else _TOGETHER * batch_size
+        parts = [lines[i : i + step] for i in range(0, len(lines), step)]
+        counts = [sum(len(line.windows) for line in part) for part in parts]
+        bar = progress_bar(sum(-(-n // batch_size) for n in counts), verbose)
+        results = []
+        for part in parts:
+            windows = [window for line in part for window in line.windows]
+            found = iter(self._translate(windows, how, batch_size, bar, by_length))
+            done = [line.result([next(found) for _ in line.windows]) for line in part]
+            if output is not None:
+                _add_lines(output, done)
+            results += done
+        return results
 
-    def _translate(self, windows, how, batch_size, verbose):
+    def _translate(self, windows, how, batch_size, bar, by_length):
         """The translations of lists of ids, in their order."""
         found = [None] * len(windows)
         order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
-        starts = range(0, len(order), batch_size)
-        bar = progress_bar(len(starts), verbose)
-        for start in starts:
+        for start in range(0, len(order), batch_size):
             members = order[start : start + batch_size]
-            answers = self._search([windows[m] for m in members], how, batch_size)
+            sources = [windows[m] for m in members]
+            answers = self._search(sources, how, batch_size, by_length)
             for member, answer in zip(members, answers, strict=True):
                 found[member] = answer
             bar.add(1)
         return found
 
-    def _search(self, sources, how, batch_size):
+    def _search(self, sources, how, batch_size, by_length):
         length = bucket_length(max(len(source) for source in sources), BUCKETS)
         # Few shapes: one for single lines, one for batches.
         rows = 1 if len(sources) == 1 else batch_size
-        how = replace(how, max_length=length * 3 // 2 + 10)
+        limits = np.ones(rows, "int32")
+        limits[: len(sources)] = how.max_length
+        if by_length:
+            least = how.min_length + 1
+            own = [max(least, most_tokens(len(source))) for source in sources]
+            limits[: len(sources)] = own
+            how = replace(how, max_length=max(least, most_tokens(length)))
         ids, mask = padded(sources, length, rows)
         mask[len(sources) :, 0] = True  # a row of padding still needs a place
-        found = self.run(how, ids, mask)
+        found = self.run(how, ids, mask, limits=limits, keys=map(key_of, sources))
         end = self.tokenizer.end_of_line
         return [
             found.ranked(row, end, len(source)) for row, source in enumerate(sources)
         ]
+
+    def aligned(self, source, target, model):
+        """A given translation of one line, with the attention that wrote it.
+
+        Args:
+            source, target: Strings.
+            model: See `tasks.translator.TranslatorParts`.
+
+        Returns:
+            `tasks.translations.Translation`.
+        """
+        end, most = self.tokenizer.end_of_line, self.most
+        read = self._ids(source)[:most] or [end]  # nothing still needs a place
+        wrote = [*self._ids(target)[: most - 1], end]
+        inputs = {}
+        for side, row in (("source", read), ("target", [PADDING_ID, *wrote[:-1]])):
+            length = bucket_length(len(row), BUCKETS)
+            ids, mask = padded([row], length, 1)
+            inputs |= {f"{side}_ids": ids, f"{side}_mask": mask}
+        answer = predict_on_batch(model, inputs)
+        logits = answer["logits"][0, : len(wrote)].astype("float64")
+        logits -= logits.max(-1, keepdims=True)
+        chances = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        log_probability = float(chances[np.arange(len(wrote)), wrote].sum())
+        attention = None
+        if self.run.decoder.attention is not None:
+            attention = answer["attention"][0, : len(wrote), : len(read)]
+        return Translation(
+            source,
+            target,
+            log_probability,
+            log_probability,
+            tuple(map(self.tokenizer.piece, read)),
+            (*map(self.tokenizer.piece, wrote[:-1]), "⏎"),
+            attention,
+        )
+
+    def _ids(self, line):
+        return self.tokenizer.encode(" ".join(line.split())).tolist()
+
+
+def _add_lines(path, results):
+    with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+        for result in results:
+            # A text of several lines is one line here: they count.
+            file.write(" ".join(result.text.split("\n")) + "\n")
+
+
+def most_tokens(length):
+    """Most tokens of a translation of so many, with the end."""
+    return bucket_length(length, BUCKETS) * 3 // 2 + 10
+
+
+def key_of(ids):
+    """A number that tells a list of ids from others."""
+    return crc32(np.asarray(ids, "int32").tobytes())
 
 
 class Lines:

@@ -31,6 +31,10 @@ class Translation:
     attention: np.ndarray | None = field(default=None, repr=False, compare=False)
     candidates: tuple = field(default=(), repr=False)
 
+    def __post_init__(self):
+        for name in ("source_tokens", "tokens", "candidates"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
     def __str__(self):
         return self.text
 

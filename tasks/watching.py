@@ -10,6 +10,7 @@ import numpy as np
 
 from tasks.distributed_values import read, write
 from tasks.gradient_norm import NAME
+from tasks.profiling import Profile
 from tasks.tensorboard import Board
 
 SHOWN = 3  # how many examples are shown as a task learns
@@ -189,8 +190,9 @@ class Events(keras.callbacks.Callback):
             self._board.scalar(f"epoch/{name}", float(value), epoch + 1)
         for number, result in enumerate(self._show() if self._show else []):
             self._board.text(f"sample/{number + 1}", str(result), epoch + 1)
-            if hasattr(result, "plot"):
-                self._board.figure(f"picture/{number + 1}", result.plot(), epoch + 1)
+            figure = _figure(result)
+            if figure is not None:
+                self._board.figure(f"picture/{number + 1}", figure, epoch + 1)
         self._board.flush()
 
     def on_train_end(self, logs=None):
@@ -198,12 +200,22 @@ class Events(keras.callbacks.Callback):
         self._board.close()
 
 
-def watchers(log_dir, settings, show=None):
-    """The callbacks of `fit(log_dir=...)`: `EpochTable` and `Events`.
+def _figure(result):
+    """The picture of a result; `None` if it has none, which must not end a run."""
+    try:
+        return result.plot() if hasattr(result, "plot") else None
+    except (ImportError, ValueError):  # no matplotlib; nothing to show
+        return None
+
+
+def watchers(log_dir, settings, show=None, profile=None):
+    """The callbacks of `fit(log_dir=...)`: `EpochTable`, `Events` and `Profile`.
 
     Args:
         log_dir: Folder.
         settings, show: See `Events`.
+        profile: See `tasks.profiling.Profile`; `None` for none.
     """
     folder = Path(log_dir)
-    return [EpochTable(folder / "log.csv"), Events(folder, settings, show)]
+    found = [EpochTable(folder / "log.csv"), Events(folder, settings, show)]
+    return found if profile is None else [*found, Profile(folder, profile)]

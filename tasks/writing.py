@@ -40,9 +40,9 @@ class Writing:
             encode, parts.decoder, self.model.variables, end=end, forbidden=RESERVED
         )
 
-    def search(self, how, *inputs):
+    def search(self, how, *inputs, **more):
         """A beam search on tensors, for graphs; see `AttentionSearch.search`."""
-        return self._run.search(how, *inputs)
+        return self._run.search(how, *inputs, **more)
 
     def _train(self, batches, data, *, epochs, callbacks, **run):
         """Trains on batches; see `Task._fit`."""

@@ -1,14 +1,17 @@
 """What every task promises: a test method per promise.
 
-A test class inherits `TaskContract` (and `TextInputs`, if its task reads text), and
-says how to make a small task and what to ask it. Its module gives two fixtures of scope
-`module`, which no test may change: `trained`, the small task fitted on `data()`, and
-`one_epoch`, a folder with an untrained task, and the task it became in one epoch.
+A test class inherits `TaskContract` (and `TextInputs` or `FileInputs`, if its task
+reads such), and says how to make a small task and what to ask it. Its module gives two
+fixtures of scope `module`, which no test may change: `trained`, the small task fitted
+on `data()`, and `one_epoch`, a folder with an untrained task, and the task it became in
+one epoch.
 """
 
+import base64
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -378,3 +381,56 @@ class TextInputs:
     def check_answer(self, text, result):
         """Asserts that a result is one of this text."""
         raise NotImplementedError
+
+
+class NoHead:
+    """For a task whose answers have no labels; comes before `TaskContract`."""
+
+    def test_a_new_head_stands_on_the_old_encoder(self, trained, tmp_path):
+        """There is no head: other options of training keep all weights."""
+        task = zoo.load(trained.save(tmp_path / "saved"), dropout=0.4)
+        assert_same_weights(task, trained)
+        assert task.options["dropout"] == 0.4
+
+
+class FileInputs(NoHead):
+    """What every task that reads files promises besides; before `TaskContract`.
+
+    The module has the fixtures `train` and `held`, lists of paths with a text each.
+
+    Attributes:
+        media_type: Of the files, such as `"image/png"`.
+    """
+
+    media_type = None
+
+    @pytest.fixture(autouse=True)
+    def _files(self, train, held):
+        self.train, self.held = train, held
+
+    def data(self):
+        return self.train
+
+    def held_out(self):
+        return self.held
+
+    def inputs(self):
+        return [path for path, _ in self.held[:7]]
+
+    def test_a_folder_is_read_by_name(self, trained, tmp_path):
+        source = pathlib.Path(self.held[0][0])
+        names = [f"a{source.suffix.upper()}", f"b{source.suffix}"]
+        for name in (*reversed(names), "notes.txt"):
+            shutil.copy(source, tmp_path / name)
+        found = [getattr(r, trained.example_key) for r in trained.predict(tmp_path)]
+        assert found == [tmp_path / name for name in names]
+
+    def test_examples_are_saved_with_their_answers(self, trained, tmp_path):
+        raw = base64.b64encode(pathlib.Path(self.held[0][0]).read_bytes()).decode()
+        thing = f"data:{self.media_type};base64,{raw}"
+        task = zoo.load(trained.save(tmp_path / "one"))
+        task.show_examples([thing])
+        folder = task.save(tmp_path / "two")
+        (example,) = json.loads((folder / "examples.json").read_text())
+        text = trained.predict(thing).text
+        assert example == {trained.example_key: thing, "text": text}

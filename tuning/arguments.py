@@ -38,6 +38,11 @@ def check_data(train, validation):
     for name, data in (("train", train), ("validation", validation)):
         if data is None:
             raise SearchError(f"`{name}` is None; a search needs both kinds of data.")
+        if hasattr(data, "__next__"):
+            raise SearchError(
+                f"`{name}` can be read only once, and every trial reads it: give "
+                f"list({name})."
+            )
         if isinstance(data, os.PathLike) and not os.path.exists(data):
             raise SearchError(f"`{name}`: there is no file {os.fspath(data)}.")
     if train is validation or _same_file(train, validation):

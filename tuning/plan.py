@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import zoo
 from tasks.task import Task
-from tuning.errors import SearchError
+from tuning.errors import SearchError, nearest
 from tuning.fingerprint import fingerprint
 from tuning.objectives import Objective, objective_of
 from tuning.sources import (
@@ -107,10 +107,10 @@ def task_or_class(task):
         return class_named(task)
     if os.path.isdir(task) or task in zoo.list_models():
         return zoo.load(task)
-    names = ", ".join(sorted(task_classes()))
+    names = sorted(task_classes())
     raise SearchError(
-        f"There is no task, model or folder {str(task)!r}. Tasks: {names}; "
-        "`zoo list` has the models."
+        f"There is no task, model or folder {str(task)!r}.{nearest(str(task), names)} "
+        f"Tasks: {', '.join(names)}; `zoo list` has the models."
     )
 
 

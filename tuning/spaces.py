@@ -213,7 +213,7 @@ def known_names(cls):
             options = {**found, **options}
             break
     # The search has these in its own hands.
-    for name in ("seed", "verbose", "resume_dir", "callbacks", "optimizer"):
+    for name in ("seed", "verbose", "resume_dir", "callbacks", "optimizer", "profile"):
         fit.pop(name, None)
     return options, fit
 

@@ -1,13 +1,21 @@
 """Texts with a label each: every form in which they may come, and batches of them."""
 
-import csv
 import os
 
 import numpy as np
 
 from tasks.data.batches import BUCKETS, Batches
+from tasks.data.texts import items_of, lines_of, read_text, table_of
 from tasks.data.words import sentences, tokenize
 from zoo.lazy import tf
+
+# First rows that are no examples, in lower case.
+_HEADS = (
+    ["text", "label"],
+    ["sentence", "label"],
+    ["review", "label"],
+    ["review", "sentiment"],
+)
 
 
 def tokens_of(item, number=0):
@@ -31,7 +39,8 @@ def labelled_from(data, labels=None):
 
     Args:
         data: Path of a file with a text and its label in each line, with a tab
-            between them (`.csv`: with a comma, quoted where needed); a list of
+            between them (`.csv`: with a comma, quoted where needed); first lines such
+            as `text`, `label` are none. Or a list, another iterable or a data frame of
             `(text, label)`; or a `tf.data.Dataset` of such pairs of strings.
         labels: Labels that may come; `None` for any.
 
@@ -46,9 +55,9 @@ def labelled_from(data, labels=None):
         pairs = _read(data)
     elif hasattr(data, "as_numpy_iterator"):
         pairs = [_from_dataset(pair) for pair in data]
-    elif isinstance(data, (list, tuple)):
-        pairs = data
     else:
+        pairs = items_of(data)
+    if pairs is None:
         raise TypeError(
             "Expected the path of a file, a list of (text, label), or a "
             f"tf.data.Dataset. Received: {type(data).__name__}"
@@ -57,20 +66,19 @@ def labelled_from(data, labels=None):
 
 
 def _read(path):
-    path = os.fspath(path)
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        if path.endswith(".csv"):
-            rows = [row for row in csv.reader(file) if row]
-        else:
-            lines = (line.rstrip("\r\n") for line in file)
-            rows = [line.rsplit("\t", 1) for line in lines if line.strip()]
-    for number, row in enumerate(rows, 1):
+    text = read_text(path)
+    if os.fspath(path).endswith(".csv"):
+        rows = [row for row in table_of(text) if row]
+    else:
+        rows = [x.rsplit("\t", 1) for x in lines_of(text) if x.strip()]
+    heads = int(bool(rows) and [cell.strip().lower() for cell in rows[0]] in _HEADS)
+    for number, row in enumerate(rows[heads:], 1 + heads):
         if len(row) != 2:
             raise ValueError(
                 f"{path}, entry {number}: expected a text and a label. "
                 f"Received: {row!r:.100}"
             )
-    return rows
+    return rows[heads:]
 
 
 def _from_dataset(pair):
@@ -100,6 +108,8 @@ def _checked(pair, number, labels):
         raise TypeError(
             f"Example {number}: the label must be a string. Received: {label!r:.100}"
         )
+    if not label.strip():
+        raise ValueError(f"Example {number} has no label. Received: {pair!r:.100}")
     if labels is not None and label not in labels:
         raise ValueError(
             f"Example {number} has the label {label!r}; this classifier knows "

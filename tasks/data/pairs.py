@@ -7,9 +7,11 @@ import keras
 import numpy as np
 
 from tasks.data.batches import bucket_length
+from tasks.data.texts import items_of, lines_of, read_text
 from tasks.data.vocabulary import PADDING_ID
 from zoo.lazy import tf
 
+_HEAD = ["source", "target"]
 BUCKETS = (8, 12, 16, 24, 32, 48, 64, 96, 128)
 
 
@@ -18,7 +20,8 @@ def pairs_from(data):
 
     Args:
         data: Path of a file with a source and a target in each line, with a tab
-            between them; a tuple of two paths of files, line by line; a list of
+            between them (a first line `source`, `target` is none); a tuple of two paths
+            of files, line by line; a list, another iterable or a data frame of
             `(source, target)`; or a `tf.data.Dataset` of pairs of strings.
 
     Returns:
@@ -34,9 +37,9 @@ def pairs_from(data):
         pairs = _two_files(*map(Path, data))
     elif hasattr(data, "as_numpy_iterator"):
         pairs = [_from_dataset(pair) for pair in data]
-    elif isinstance(data, (list, tuple)):
-        pairs = data
     else:
+        pairs = items_of(data)
+    if pairs is None:
         raise TypeError(
             "Expected the path of a file with tabs, two paths, a list of (source, "
             f"target), or a tf.data.Dataset. Received: {type(data).__name__}"
@@ -53,8 +56,10 @@ def _is_path(item):
 
 def _columns(path):
     pairs = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in enumerate(lines_of(read_text(path)), 1):
         parts = line.split("\t")
+        if number == 1 and [part.strip().lower() for part in parts] == _HEAD:
+            continue
         if len(parts) < 2:
             raise ValueError(
                 f"{path}, line {number}: expected a source and a target with a tab "
@@ -65,7 +70,7 @@ def _columns(path):
 
 
 def _two_files(source, target):
-    sides = [_lines(source), _lines(target)]
+    sides = [lines_of(read_text(path)) for path in (source, target)]
     counts = [len(side) for side in sides]
     if counts[0] != counts[1]:
         raise ValueError(
@@ -73,12 +78,6 @@ def _two_files(source, target):
             "go together line by line."
         )
     return list(zip(*sides, strict=True))
-
-
-def _lines(path):
-    # Unlike `splitlines`, this leaves the rarer separators of Unicode in the text.
-    text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _from_dataset(pair):

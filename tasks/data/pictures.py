@@ -80,7 +80,7 @@ def pictures_from(inputs):
 
     Args:
         inputs: A picture, see `picture_array`; the path of a folder with pictures,
-            which are taken by name; or a list of pictures.
+            which are taken by name; or a list or an iterator of pictures.
 
     Returns:
         Whether it was a single picture, and a list of pictures.
@@ -97,8 +97,8 @@ def pictures_from(inputs):
                 f"{inputs} holds no pictures: files that end in {', '.join(SUFFIXES)}."
             )
         return False, found
-    if isinstance(inputs, list):
-        return False, inputs
+    if isinstance(inputs, list) or hasattr(inputs, "__next__"):
+        return False, list(inputs)
     # A named tuple is one picture; a plain one is a list.
     if isinstance(inputs, tuple) and not isinstance(inputs, PackedFile):
         return False, list(inputs)

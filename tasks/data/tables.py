@@ -1,9 +1,10 @@
 """Tables of files with a text each, and folders that hold such a table."""
 
-import csv
 import os
 from pathlib import Path
 from typing import NamedTuple
+
+from tasks.data.texts import items_of, read_text, table_of
 
 
 class TableKind(NamedTuple):
@@ -30,12 +31,12 @@ def rows_from(data, kind, from_dataset):
 
     Args:
         data: Path of a table or of a folder, a tuple of the paths of a folder and a
-            table, a list, or a `tf.data.Dataset`.
+            table, a list or another iterable, a data frame, or a `tf.data.Dataset`.
         kind: `TableKind`.
         from_dataset: Function from an element of a dataset to a row.
 
     Returns:
-        A list or tuple; that of a list is not checked.
+        A list; what came as one is not checked.
 
     Raises:
         FileNotFoundError, ValueError: See `table_rows`.
@@ -47,8 +48,9 @@ def rows_from(data, kind, from_dataset):
         return table_rows(data[1], kind, data[0])
     if hasattr(data, "as_numpy_iterator"):
         return [from_dataset(pair) for pair in data]
-    if isinstance(data, (list, tuple)):
-        return data
+    items = items_of(data)
+    if items is not None:
+        return items
     raise TypeError(
         f"Expected a folder, a table, a list of ({kind.thing}, {kind.text}s), or a "
         f"tf.data.Dataset. Received: {type(data).__name__}"
@@ -94,14 +96,10 @@ def table_rows(path, kind, folder=None):
         ValueError: If a row has not two cells.
     """
     path = Path(path)
-    text = path.read_bytes().decode("utf-8-sig")
-    first = text.partition("\n")[0]
-    delimiter = "\t" if "\t" in first else ","
+    text = read_text(path)
+    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
     # Quotes mean something in CSV alone.
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    lines = csv.reader(
-        text.splitlines(keepends=True), delimiter=delimiter, quoting=quoting
-    )
+    lines = table_of(text, delimiter, quoted=delimiter == ",")
     folders = [Path(folder)] if folder else [path.parent / n for n in kind.folders]
     folders = [path.parent] if not any(f.is_dir() for f in folders) else folders
     rows = []

@@ -17,6 +17,8 @@ sentencepiece = Lazy("sentencepiece", "pip install sentencepiece")
 
 LEVELS = ("char", "word", "subword")
 END_OF_LINE = "<eos>"
+# Bytes of a line that SentencePiece still learns from.
+_LONGEST = 4192
 # What stands for an id that has no text.
 REPLACEMENT = "\ufffd"
 
@@ -61,6 +63,10 @@ class CharacterTokenizer:
     def decode(self, ids):
         """The string of ids."""
         return "".join(_items(self.vocabulary, ids))
+
+    def after(self, prompt):
+        """`decode` for ids that go on with a prompt."""
+        return self.decode
 
     def text(self):
         """All of it as text, see `tokenizer_from`."""
@@ -117,6 +123,10 @@ class WordTokenizer:
         lines = " ".join(_items(self.vocabulary, ids)).split(END_OF_LINE)
         return "\n".join(line.strip(" ") for line in lines)
 
+    def after(self, prompt):
+        """`decode` for ids that go on with a prompt, with the space between them."""
+        return _after(self, prompt)
+
     def text(self):
         """All of it as text, see `tokenizer_from`."""
         return self.vocabulary.text()
@@ -156,29 +166,21 @@ class SubwordTokenizer:
         """Makes one from texts, with `size` ids if the texts give so many.
 
         Raises:
-            ValueError: If the texts are empty.
+            ValueError: If the texts are empty, or `size` is less than their characters
+                need.
         """
-        lines = [line for text in texts for line in text.split("\n") if line.strip()]
+        lines = [_whole(line) for text in texts for line in text.split("\n")]
+        lines = [part for line in lines if line.strip() for part in _parts(line)]
         if not lines:
             raise ValueError("There is no text to learn pieces of words from.")
-        model = io.BytesIO()
-        sentencepiece.SentencePieceTrainer.Train(
-            sentence_iterator=iter(lines),
-            model_writer=model,
-            vocab_size=size,
-            # Small corpora do not have as many pieces as are asked for.
-            hard_vocab_limit=False,
-            model_type="unigram",
-            character_coverage=0.9999,
-            pad_id=0,
-            unk_id=UNKNOWN_ID,
-            bos_id=-1,
-            eos_id=-1,
-            user_defined_symbols=["\n"],
-            num_threads=1,
-            minloglevel=2,
-        )
-        return cls(model.getvalue())
+        try:
+            return cls(_trained(lines, size))
+        except RuntimeError as error:
+            reason = str(error).rpartition("] ")[2]
+            raise ValueError(
+                f"A vocabulary of {size!r} pieces cannot be learned from this text: "
+                f"{reason}"
+            ) from error
 
     def __len__(self):
         return self._processor.GetPieceSize()
@@ -203,6 +205,10 @@ class SubwordTokenizer:
     def decode(self, ids):
         """The string of ids."""
         return self._processor.DecodeIds([int(i) for i in ids])
+
+    def after(self, prompt):
+        """`decode` for ids that go on with a prompt, with the space between them."""
+        return _after(self, prompt)
 
     def text(self):
         """All of it as text, see `tokenizer_from`."""
@@ -237,6 +243,18 @@ def tokenizer_from(level, text):
     return tokenizer_class(level).from_text(text)
 
 
+def _after(tokenizer, prompt):
+    """A function as `decode`, that knows whether a space stands before the first id."""
+    last = tokenizer.encode(prompt)[-1:].tolist()
+    before, spaced = tokenizer.decode(last), prompt[-1:].isspace()
+
+    def decode(ids):
+        text = tokenizer.decode([*last, *ids]).removeprefix(before)
+        return text.removeprefix(" ") if spaced else text
+
+    return decode
+
+
 def _words(text):
     lines = text.split("\n")
     words = [w for line in lines[:-1] for w in (*line.split(), END_OF_LINE)]
@@ -249,6 +267,42 @@ def _items(vocabulary, ids):
         vocabulary.items[i - RESERVED] if RESERVED <= i < last else REPLACEMENT
         for i in map(int, ids)
     ]
+
+
+def _trained(lines, size):
+    """The bytes of a SentencePiece model of some lines."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=iter(lines),
+        model_writer=model,
+        vocab_size=size,
+        # Small corpora do not have as many pieces as are asked for.
+        hard_vocab_limit=False,
+        model_type="unigram",
+        character_coverage=0.9999,
+        pad_id=0,
+        unk_id=UNKNOWN_ID,
+        bos_id=-1,
+        eos_id=-1,
+        user_defined_symbols=["\n"],
+        num_threads=1,
+        minloglevel=2,
+    )
+    return model.getvalue()
+
+
+def _parts(line):
+    """A line in parts, cut at spaces, that SentencePiece does not skip as too long."""
+    if len(line.encode()) <= _LONGEST:
+        return [line]
+    parts, start, most = [], 0, _LONGEST // 4  # bytes a character has, at most
+    while start < len(line):
+        end = start + most
+        space = line.rfind(" ", start + 1, end) if end < len(line) else -1
+        end = space if space > 0 else end
+        parts.append(line[start:end])
+        start = end
+    return [part for part in parts if part.strip()]
 
 
 def _whole(text):

@@ -28,12 +28,15 @@ class AttentionSearch:
         self.end, self.forbidden = end, forbidden
         self._compiled = {}
 
-    def __call__(self, how, *inputs):
+    def __call__(self, how, *inputs, limits=None, keys=()):
         """Searches.
 
         Args:
-            how: `tasks.decoding.beam.BeamSearch`.
+            how: `tasks.decoding.beam.BeamSearch`, or
+                `tasks.decoding.random_search.RandomSearch`.
             *inputs: Arrays with a row for each sequence, as `encode` takes them.
+            limits: Most tokens of each row, integers; see `BeamSearch.search`.
+            keys: An integer for each row, that decides what is drawn for it.
 
         Returns:
             `Ranking`.
@@ -44,13 +47,20 @@ class AttentionSearch:
         forks.check()
         if how not in self._compiled:
             self._compiled[how] = compiled(
-                lambda *given: self.search(how, *given), self.variables
+                lambda more, *given: self.search(how, *given, **more), self.variables
             )
-        found = self._compiled[how](*map(ops.convert_to_tensor, inputs))
+        rows = len(inputs[0])
+        limits = np.full(rows, how.max_length) if limits is None else limits
+        more = {"limits": np.asarray(limits, "int32"), **how.chance(keys, rows)}
+        more = {name: ops.convert_to_tensor(x) for name, x in more.items()}
+        found = self._compiled[how](more, *map(ops.convert_to_tensor, inputs))
         return Ranking(found.as_arrays())
 
-    def search(self, how, *inputs):
-        """The same on tensors, to be compiled; returns `tasks.decoding.beam.Found`."""
+    def search(self, how, *inputs, **more):
+        """The same on tensors, to be compiled; returns `tasks.decoding.beam.Found`.
+
+        `more` is `limits`, if wanted, and what `how.chance` gave.
+        """
         memory, summary, memory_mask = self.encode(*inputs)
         prepared, state = self.decoder.begin(memory, summary, memory_mask)
         prepared = type(prepared)(
@@ -76,6 +86,7 @@ class AttentionSearch:
             end=self.end,
             vocabulary_size=size,
             memory_mask=memory_mask if looks else None,
+            **more,
         )
 
 

@@ -1,6 +1,7 @@
 """Beam search: the best sequences that a narrow search finds, in one compiled loop."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,29 +53,17 @@ class BeamSearch:
     no_repeat_ngram: int = 0
 
     def __post_init__(self):
-        for name, least in (
-            ("width", 1),
-            ("max_length", 1),
-            ("min_length", 0),
-            ("no_repeat_ngram", 0),
-        ):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(
-                    f"`{name}` must be an integer of at least {least}. "
-                    f"Received: {value!r}"
-                )
+        check_lengths(self, no_repeat_ngram=0)
         for name in ("length_penalty", "coverage_penalty"):
             value = getattr(self, name)
             if isinstance(value, bool) or not 0 <= value < float("inf"):
                 raise ValueError(
                     f"`{name}` must be a number of at least 0. Received: {value!r}"
                 )
-        if self.min_length >= self.max_length:
-            raise ValueError(
-                "`min_length` must be less than `max_length`. Received: "
-                f"{self.min_length} and {self.max_length}"
-            )
+
+    def chance(self, keys, rows):
+        """What `search` takes beside: nothing, as nothing is left to chance."""
+        return {}
 
     def score(self, log_probability, length, coverage=None):
         """Scores of sequences that have ended; any shapes that go together.
@@ -92,7 +81,17 @@ class BeamSearch:
         seen = ops.log(ops.clip(coverage, 1e-6, 1.0))
         return score + self.coverage_penalty * ops.sum(seen, -1)
 
-    def search(self, step, first, state, *, end, vocabulary_size, memory_mask=None):
+    def search(
+        self,
+        step,
+        first,
+        state,
+        *,
+        end,
+        vocabulary_size,
+        memory_mask=None,
+        limits=None,
+    ):
         """Looks for the best sequences; to be compiled.
 
         Args:
@@ -105,11 +104,14 @@ class BeamSearch:
             end: Id of the token that ends a sequence.
             vocabulary_size: Number of ids.
             memory_mask: Boolean `(rows, source)`, places that want to be attended to.
+            limits: Integers `(rows,)`, most tokens of each row's sequences, where that
+                is less than `max_length`: so that a row ends alike among any others.
 
         Returns:
             A `Found` of tensors.
         """
-        run = _Run(self, step, end, vocabulary_size, memory_mask, ops.shape(first)[0])
+        rows = ops.shape(first)[0]
+        run = _Run(self, step, end, vocabulary_size, memory_mask, rows, limits)
         carried = run.start(first, state)
         _, carried = ops.while_loop(
             run.goes_on,
@@ -193,8 +195,11 @@ class _Carried(NamedTuple):
 class _Run:
     """One search: `BeamSearch` tells how, this does it."""
 
-    def __init__(self, how, step, end, vocabulary_size, memory_mask, rows):
+    def __init__(self, how, step, end, vocabulary_size, memory_mask, rows, limits):
         self.how, self.step, self.end = how, step, end
+        if limits is None:
+            limits = ops.full((rows,), how.max_length, "int32")
+        self.limits = ops.minimum(limits, how.max_length)
         self.size, self.rows = vocabulary_size, rows
         self.memory_mask = memory_mask
         # Twice the width: if `width` of them end, as many others go on.
@@ -231,7 +236,11 @@ class _Run:
         )
 
     def goes_on(self, t, carried):
-        return ops.any(carried.count < self.how.width)
+        return ops.any(self._open(t, carried))
+
+    def _open(self, t, carried):
+        """Rows that still look for sequences."""
+        return ops.logical_and(carried.count < self.how.width, t < self.limits)
 
     def advance(self, t, c):
         flat, state, attention = self.step(ops.reshape(c.ids, (-1,)), c.state)
@@ -278,10 +287,10 @@ class _Run:
         """Notes all continuations of this step."""
         parents = _picked(c.origins, slots)
         return c._replace(
-            tokens=_written(c.tokens, t, tokens),
-            parents=_written(c.parents, t, parents),
+            tokens=written(c.tokens, t, tokens),
+            parents=written(c.parents, t, parents),
             attention=tuple(
-                _written(old, t, new)
+                written(old, t, new)
                 for old, new in zip(c.attention, attention, strict=True)
             ),
         )
@@ -290,9 +299,9 @@ class _Run:
         """Of the best `width` continuations, those that end are done."""
         width, rank = self.how.width, ops.arange(self.looked_at, dtype="int32")
         # After the last step all are done, whether they have come to an end or not.
-        ends = ops.logical_or(tokens == self.end, t + 1 == self.how.max_length)
+        ends = ops.logical_or(tokens == self.end, (t + 1 == self.limits)[:, None])
         ends = ops.logical_and(ends, ops.logical_and(rank < width, best > _NEVER / 2))
-        ends = ops.logical_and(ends, (c.count < width)[:, None])
+        ends = ops.logical_and(ends, self._open(t, c)[:, None])
         scores = self.how.score(best, t + 1, *seen)
         new = (
             ops.where(ends, scores, _NEVER),
@@ -331,6 +340,28 @@ class _Run:
         return Found(*c.done, c.tokens, c.parents, attention)
 
 
+def check_lengths(how, **more):
+    """Raises a `ValueError` if sizes of a search are out of range.
+
+    Args:
+        how: `BeamSearch` or `tasks.decoding.random_search.RandomSearch`.
+        **more: Names of further attributes, integers, and the least of each.
+    """
+    least = {"width": 1, "max_length": 1, "min_length": 0, **more}
+    for name, low in least.items():
+        value = getattr(how, name)
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or value < low:
+            raise ValueError(
+                f"`{name}` must be an integer of at least {low}. Received: {value!r}"
+            )
+    if how.min_length >= how.max_length:
+        raise ValueError(
+            "`min_length` must be less than `max_length`. Received: "
+            f"{how.min_length} and {how.max_length}"
+        )
+
+
 def _picked(x, index):
     """Entries of axis 1, for each row its own."""
     while len(index.shape) < len(x.shape):
@@ -338,7 +369,8 @@ def _picked(x, index):
     return ops.take_along_axis(x, index, 1)
 
 
-def _written(record, t, entry):
+def written(record, t, entry):
+    """A record `(steps, ...)` with the entry of step `t`."""
     start = [t] + [0] * (len(record.shape) - 1)
     start = [ops.cast(i, "int32") for i in start]
     return ops.slice_update(record, start, ops.expand_dims(entry, 0))

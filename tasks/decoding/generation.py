@@ -2,6 +2,7 @@
 
 import html
 from dataclasses import dataclass, field
+from numbers import Integral
 from zlib import crc32
 
 import numpy as np
@@ -23,7 +24,7 @@ class Generation:
 
     Args:
         prompt: string.
-        text: string, what follows it.
+        text: string, what follows it, with the space that parts it from the prompt.
         token_ids: tuple of ints, of the text.
         log_probabilities: tuple of floats, of each token by the model itself, in nats.
         finished: bool, whether a stop string ended it.
@@ -45,6 +46,9 @@ class Generation:
             '<div style="font-family:serif;line-height:1.6;white-space:pre-wrap">'
             f"<b>{prompt}</b>{text}</div>"
         )
+
+    def _repr_html_(self):
+        return self.to_html()
 
     def to_dict(self):
         """Plain values, ready for JSON."""
@@ -112,57 +116,47 @@ class Generator:
     def generate(self, prompts, max_tokens, how, stop=(), seed=None):
         """A `Generation` for each prompt; see `LanguageModel.generate`."""
         stop = _stops(stop)
-        _check_count(max_tokens)
+        _check_counts(max_tokens, seed)
         if not prompts:
             return []
+        decoders = [self.tokenizer.after(prompt) for prompt in prompts]
         ids, log_probabilities = [[] for _ in prompts], [[] for _ in prompts]
         blocks = self._flow(prompts, max_tokens, how, seed)
         for drawn, sure in blocks:
             for row in range(len(prompts)):
                 ids[row] += drawn[:, row].tolist()
                 log_probabilities[row] += sure[:, row].tolist()
-            if stop and all(self._ended(row, stop)[1] for row in ids):
+            if stop and all(
+                _ended(decode(row), stop)[1]
+                for decode, row in zip(decoders, ids, strict=True)
+            ):
                 break
         return [
-            self._result(prompt, row[:max_tokens], sure[:max_tokens], stop)
-            for prompt, row, sure in zip(prompts, ids, log_probabilities, strict=True)
+            _result(*row, max_tokens, stop)
+            for row in zip(prompts, decoders, ids, log_probabilities, strict=True)
         ]
 
-    def _result(self, prompt, ids, sure, stop):
-        text, finished = self._ended(ids, stop)
-        if finished:
-            # As many tokens as it takes to say the text; the stop is not among them.
-            count = next(n for n in range(len(ids) + 1) if self._starts(ids[:n], text))
-            ids, sure = ids[:count], sure[:count]
-        return Generation(prompt, text, tuple(ids), tuple(sure), finished)
-
-    def _starts(self, ids, text):
-        return self.tokenizer.decode(ids).startswith(text)
-
-    def _ended(self, ids, stop):
-        """The text before the first stop, and whether there was one."""
-        text = self.tokenizer.decode(ids)
-        ends = [at for at in map(text.find, stop) if at >= 0]
-        return (text[: min(ends)], True) if ends else (text, False)
-
     def stream(self, prompt, max_tokens, how, stop=(), seed=None):
-        """Yields pieces of text as they are drawn; see `LanguageModel.stream`."""
+        """Pieces of text as they are drawn; see `LanguageModel.stream`."""
         stop = _stops(stop)
-        _check_count(max_tokens)
-        ids, told = [], 0
+        _check_counts(max_tokens, seed)
+        return self._pieces(prompt, max_tokens, how, stop, seed)
+
+    def _pieces(self, prompt, max_tokens, how, stop, seed):
+        decode, ids, told = self.tokenizer.after(prompt), [], 0
         # What could be the beginning of a stop is held back until it is sure.
         hold = max((len(s) - 1 for s in stop), default=0)
         for drawn, _ in self._flow([prompt], max_tokens, how, seed):
             for token in drawn[:, 0].tolist()[: max_tokens - len(ids)]:
                 ids.append(token)
-                text, finished = self._ended(ids, stop)
+                text, finished = _ended(decode(ids), stop)
                 sure = len(text) if finished else len(text) - hold
                 if sure > told:
                     yield text[told:sure]
                     told = sure
                 if finished:
                     return
-        text = self.tokenizer.decode(ids)
+        text = decode(ids)
         if len(text) > told:
             yield text[told:]
 
@@ -204,6 +198,23 @@ class Generator:
         return last, tuple(state), seen
 
 
+def _result(prompt, decode, ids, sure, max_tokens, stop):
+    ids, sure = ids[:max_tokens], sure[:max_tokens]
+    text, finished = _ended(decode(ids), stop)
+    if finished:
+        # As many tokens as it takes to say the text; the stop is not among them.
+        lengths = range(len(ids) + 1)
+        count = next(n for n in lengths if decode(ids[:n]).startswith(text))
+        ids, sure = ids[:count], sure[:count]
+    return Generation(prompt, text, tuple(ids), tuple(sure), finished)
+
+
+def _ended(text, stop):
+    """The text before the first stop, and whether there was one."""
+    ends = [at for at in map(text.find, stop) if at >= 0]
+    return (text[: min(ends)], True) if ends else (text, False)
+
+
 def _generator(seed, prompts, row):
     """Random numbers that depend on a prompt, not on its place among others."""
     if seed is None:
@@ -216,7 +227,7 @@ def _generator(seed, prompts, row):
 
 
 def _stops(stop):
-    stop = (stop,) if isinstance(stop, str) else tuple(stop)
+    stop = (stop,) if isinstance(stop, str) else tuple(stop or ())
     if not all(isinstance(s, str) and s for s in stop):
         raise ValueError(
             f"`stop` must be strings that are not empty. Received: {stop!r}"
@@ -224,12 +235,12 @@ def _stops(stop):
     return stop
 
 
-def _check_count(max_tokens):
-    if (
-        isinstance(max_tokens, bool)
-        or not isinstance(max_tokens, int)
-        or max_tokens < 1
-    ):
-        raise ValueError(
-            f"`max_tokens` must be a positive integer. Received: {max_tokens!r}"
-        )
+def _check_counts(max_tokens, seed):
+    for name, value, least in (("max_tokens", max_tokens, 1), ("seed", seed, 0)):
+        if name == "seed" and seed is None:
+            continue
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise ValueError(
+                f"`{name}` must be an integer of at least {least}. Received: {value!r}"
+            )

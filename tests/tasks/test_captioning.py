@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import shutil
 from pathlib import Path
 
 import keras
@@ -21,7 +20,12 @@ from tasks.decoding.beam import BeamSearch
 from tasks.picture_export import squeezed, texts_of
 from tasks.pictures import convert
 from tasks.pictures.published import load_net
-from tests.task_contract import TaskContract, assert_same_weights, run_python
+from tests.task_contract import (
+    FileInputs,
+    TaskContract,
+    assert_same_weights,
+    run_python,
+)
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
@@ -119,7 +123,8 @@ print(json.dumps(found))
 """
 
 
-class TestCaptioner(TaskContract):
+class TestCaptioner(FileInputs, TaskContract):
+    media_type = "image/png"
     variant = True
     costly = (
         *TaskContract.costly,
@@ -132,18 +137,8 @@ class TestCaptioner(TaskContract):
     trained_form = "a dataset"
     tolerance = 1e-3
 
-    @pytest.fixture(autouse=True)
-    def _files(self, train, held):
-        self.train, self.held = train, held
-
     def make(self, **options):
         return make(self.train, **options)
-
-    def data(self):
-        return self.train
-
-    def held_out(self):
-        return self.held
 
     def data_forms(self, folder):
         import tensorflow as tf
@@ -160,9 +155,6 @@ class TestCaptioner(TaskContract):
             "a tuple": tuple(self.train),
             "a dataset": tf.data.Dataset.from_tensor_slices((list(paths), list(texts))),
         }
-
-    def inputs(self):
-        return [path for path, _ in self.held[:7]]
 
     def prepared(self, task):
         arrays = task.reader.arrays(self.inputs()[:3]).astype("float32")
@@ -213,12 +205,6 @@ class TestCaptioner(TaskContract):
             trained.predict([np.zeros((count, 9, 3))] * count, batch_size=4)
         assert sum(traces()) - sum(before) <= 4
 
-    def test_a_new_head_stands_on_the_old_encoder(self, trained, tmp_path):
-        """A captioner has no head: other options of training keep all weights."""
-        task = zoo.load(trained.save(tmp_path / "saved"), dropout=0.4)
-        assert_same_weights(task, trained)
-        assert task.options["dropout"] == 0.4
-
 
 def test_it_tells_what_is_in_the_picture(trained):
     random = np.random.default_rng(5)
@@ -244,16 +230,6 @@ def test_every_form_of_a_picture_is_answered_alike(trained, held):
     assert len({round(result.log_probability, 3) for result in results}) == 1
 
 
-def test_a_folder_is_read_by_name(trained, held, tmp_path):
-    for name in ("b.png", "a.PNG", "notes.txt"):
-        shutil.copy(held[0][0], tmp_path / name)
-    found = trained.predict(tmp_path)
-    assert [str(r.picture) for r in found] == [
-        str(tmp_path / "a.PNG"),
-        str(tmp_path / "b.png"),
-    ]
-
-
 def test_what_was_done_before_a_broken_picture_is_kept(trained, held, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(Path(held[0][0]).read_bytes()[:200])
@@ -275,6 +251,19 @@ def test_a_missing_picture_is_named(trained, tmp_path):
 def test_pictures_of_any_size_are_answered(trained):
     for shape in ((1, 1, 3), (1, 400, 3), (300, 2), (5, 5, 4)):
         assert trained.predict(np.zeros(shape, "uint8")).text
+
+
+def test_captions_are_drawn_by_picture_and_seed_alone(trained, held):
+    pictures, chance = [path for path, _ in held[:6]], {"temperature": 3.0}
+    together = trained.predict(pictures, beam_width=2, **chance, seed=1)
+    for picture, among in zip(pictures, together, strict=True):
+        alone = trained.predict(picture, beam_width=2, **chance, seed=1)
+        assert [c.text for c in alone.candidates] == [c.text for c in among.candidates]
+        assert among.text  # there is a word before the end
+    other = trained.predict(pictures, beam_width=2, **chance, seed=2)
+    assert [r.text for r in other] != [r.text for r in together]
+    with pytest.raises(ValueError, match="give a `temperature`"):
+        trained.predict(pictures[0], top_p=0.5)
 
 
 def test_candidates_are_ranked_and_scored_by_the_model(trained, held):
@@ -403,17 +392,6 @@ def test_the_penalty_asks_to_look_everywhere(train):
     missing = (1 - np.asarray(answers["attention"])[0, :3].sum(0)) ** 2
     losses = [t.training_model.predict_on_batch(inputs)[0] for t in (plain, task)]
     assert losses[1] - losses[0] == pytest.approx(3 * missing.mean(), rel=1e-3)
-
-
-def test_examples_are_saved_with_their_answers(trained, held, tmp_path):
-    text = base64.b64encode(Path(held[0][0]).read_bytes()).decode()
-    picture = f"data:image/png;base64,{text}"
-    task = zoo.load(trained.save(tmp_path / "one"))
-    task.show_examples([picture])
-    folder = task.save(tmp_path / "two")
-    (example,) = json.loads((folder / "examples.json").read_text())
-    assert example["picture"] == picture
-    assert trained.predict(picture).text == example["text"]
 
 
 def test_a_net_can_be_taken_from_another_captioner(trained, train, tmp_path):

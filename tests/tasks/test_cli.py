@@ -15,13 +15,14 @@ import zoo
 from tasks import cli, recipes, results
 from tasks.data.series import SeriesSet
 from tasks.forecast.result import Forecast
+from tasks.translations import Translation
 from zoo.cards import Card
 from zoo.errors import PresetError
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
-    *("list", "card", "demo", "predict", "evaluate", "train", "fit", "tune"),
-    "tpu-check",
+    *("list", "card", "demo", "predict", "evaluate", "train", "fit", "export"),
+    *("tune", "tpu-check"),
 )
 CARD = {
     "name": "ner_toy.tiny_en",
@@ -59,6 +60,9 @@ class Tagger:
 
     def save(self, folder):
         self.calls.append(("save", folder))
+
+    def export(self, folder):
+        self.calls.append(("export", folder))
 
 
 @pytest.fixture
@@ -284,14 +288,6 @@ def test_predict_asks_for_the_file_of_a_forecaster(forecaster, capsys):
     assert_one_line(capsys, "path of a CSV file")
 
 
-def test_predict_writes_no_page_of_what_has_none(forecaster, capsys, tmp_path):
-    (tmp_path / "a").write_text("1 2")
-    page = tmp_path / "page.html"
-    assert cli.main(["predict", "x", str(tmp_path / "a"), "--html", str(page)]) == 2
-    assert_one_line(capsys, "--html is for taggers")
-    assert not page.exists()
-
-
 def test_predict_survives_undecodable_arguments(loaded, capsys):
     assert cli.main(["predict", "ner", "\udcff ROME \x00", "--json"]) == 0
     (answer,) = json.loads(capsys.readouterr().out)
@@ -350,6 +346,23 @@ def test_fit_refuses_a_folder_in_use_before_training(loaded, tmp_path, capsys):
     assert cli.main(["fit", "ner", "a", "--output", str(tmp_path)]) == 2
     assert_one_line(capsys, "other files")
     assert loaded == []
+
+
+def test_export_writes_where_nothing_is(loaded, tmp_path, capsys):
+    assert cli.main(["export", "ner_toy", str(tmp_path / "new")]) == 0
+    assert loaded[0].calls == [("export", str(tmp_path / "new"))]
+    capsys.readouterr()
+    assert cli.main(["export", "ner_toy", str(tmp_path)]) == 2
+    assert_one_line(capsys, str(tmp_path), "give a new folder")
+    assert len(loaded) == 1
+
+
+def test_a_page_shows_the_answers_of_any_task(loaded, tmp_path, monkeypatch):
+    answers = [Translation("<b>", "<i> & so \ud800"), Translation("", "")]
+    monkeypatch.setattr(Tagger, "predict", lambda task, texts: answers)
+    page = tmp_path / "page.html"
+    assert cli.main(["predict", "ner_toy", "x", "y", "--html", str(page)]) == 0
+    assert "&lt;i&gt; &amp; so \ufffd" in page.read_text("utf-8")
 
 
 def test_train_lists_recipes(recipe, capsys):

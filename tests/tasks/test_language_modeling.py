@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
+from tasks.averaging import AveragedSGD
 from tasks.data.text_streams import StreamBatches
 from tasks.data.texts import texts_from
 from tasks.language_modeling import LanguageModel
@@ -243,6 +244,52 @@ def test_a_stream_says_what_generate_says(trained):
     assert "".join(pieces) == said.text and len(pieces) > 50
 
 
+@pytest.mark.parametrize("level", ["word", "subword"])
+@pytest.mark.parametrize("space", ["", " "])
+def test_words_after_a_prompt_have_a_space_before_them(level, space):
+    sizes = {"vocabulary_size": 40} if level == "subword" else {}
+    model = LanguageModel.for_text(TRAIN, level=level, units=8, **sizes)
+    prompt = "the cat sat" + space
+    said = model.generate(prompt, 12, seed=3)
+    # All of it read at once is what was said, piece by piece too.
+    ids = [*model.tokenizer.encode(prompt).tolist(), *said.token_ids]
+    rest = model.tokenizer.decode(ids).removeprefix("the cat sat")
+    # A space that the prompt has already does not come twice.
+    assert said.text == (rest.removeprefix(" ") if space else rest)
+    assert "".join(model.stream(prompt, 12, seed=3)) == said.text
+    stopped = model.generate(prompt, 12, seed=3, stop=said.text[6:9])
+    assert said.text.startswith(stopped.text) and stopped.finished
+
+
+def test_a_stream_says_at_once_what_is_wrong(trained):
+    for wrong in (["the", "cat"], None):
+        with pytest.raises(TypeError, match="Expected one prompt"):
+            trained.stream(wrong)
+    with pytest.raises(ValueError, match="max_tokens"):
+        trained.stream("the", 0)
+
+
+def test_numbers_of_numpy_and_no_stop_are_fine(trained):
+    said = trained.generate("the", np.int64(5), seed=1, stop=None)
+    assert said.text == trained.generate("the", 5, seed=1).text
+
+
+def test_batches_have_rows(trained):
+    for ask in (trained.fit, trained.evaluate):
+        with pytest.raises(ValueError, match="`batch_size` must be positive"):
+            ask(TRAIN, batch_size=0)
+
+
+def test_an_average_needs_scores_to_begin():
+    with pytest.raises(ValueError, match="AveragedSGD .* `validation_data`"):
+        make().fit(TRAIN, optimizer=AveragedSGD(1.0))
+
+
+def test_validation_data_are_looked_at_before_training(trained):
+    with pytest.raises(ValueError, match="The text is empty"):
+        trained.fit(TRAIN, validation_data=[""], **TRAINING)
+
+
 @pytest.mark.parametrize("stop", ["at", ["zzz", "sat"], "."])
 def test_a_stop_ends_the_text_before_it(trained, stop):
     free = trained.generate("the c", 100, seed=5).text
@@ -360,7 +407,6 @@ def test_xla_changes_nothing():
 
 
 def test_averaged_weights_are_better_than_the_last_ones():
-    from tasks.averaging import AveragedSGD
 
     model = make(layer_options={}, units=16)
     optimizer = AveragedSGD(2.0, patience=2, clipnorm=0.25)

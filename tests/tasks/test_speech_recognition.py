@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import shutil
 import wave
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from tasks.data.vocabulary import Vocabulary
 from tasks.metrics.speech import transcript_scores
 from tasks.speech_recognition import SpeechRecognizer
 from tasks.transfer import take_encoder
-from tests.task_contract import TaskContract, assert_same_weights, run_python
+from tests.task_contract import FileInputs, TaskContract, run_python
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
@@ -125,7 +124,8 @@ assert not {"zoo", "tasks", "tensorflow_text"} & set(sys.modules)
 """
 
 
-class TestSpeechRecognizer(TaskContract):
+class TestSpeechRecognizer(FileInputs, TaskContract):
+    media_type = "audio/wav"
     variant = True
     costly = (
         *TaskContract.costly,
@@ -133,24 +133,15 @@ class TestSpeechRecognizer(TaskContract):
         "test_every_form_of_data",
         "test_an_untrained_task",
         "test_small_batches",
+        "test_examples_are_saved",
     )
     score, enough = "wer", 0.2
     training = TRAINING
     trained_form = "a dataset"
     tolerance = 1e-3
 
-    @pytest.fixture(autouse=True)
-    def _files(self, train, held):
-        self.train, self.held = train, held
-
     def make(self, **options):
         return make(self.train, **options)
-
-    def data(self):
-        return self.train
-
-    def held_out(self):
-        return self.held
 
     def data_forms(self, folder):
         import tensorflow as tf
@@ -171,9 +162,6 @@ class TestSpeechRecognizer(TaskContract):
                 (paths, texts)
             ).map(lambda path, text: (tf.io.read_file(path), text)),
         }
-
-    def inputs(self):
-        return [path for path, _ in self.held[:7]]
 
     def test_learns_its_toy(self, trained):
         """Error rates are the better the lower they are."""
@@ -212,12 +200,6 @@ class TestSpeechRecognizer(TaskContract):
             assert count <= 8
             for search in trained.listener._compiled.values():
                 assert search.experimental_get_tracing_count() <= 40
-
-    def test_a_new_head_stands_on_the_old_encoder(self, trained, tmp_path):
-        """An alphabet stays; other options of training keep all weights."""
-        task = zoo.load(trained.save(tmp_path / "saved"), dropout=0.4)
-        assert_same_weights(task, trained)
-        assert task.options["dropout"] == 0.4
 
 
 # === Recordings ===
@@ -259,13 +241,6 @@ def test_loudness_does_not_matter(trained):
     sound = whistled("ad cb", np.random.default_rng(6))
     texts = {trained.predict(sound * gain, rate=RATE).text for gain in (0.2, 1, 3)}
     assert texts == {"ad cb"}
-
-
-def test_a_folder_is_read_by_name(trained, held, tmp_path):
-    for name in ("b.wav", "a.WAV", "notes.txt"):
-        shutil.copy(held[0][0], tmp_path / name)
-    found = trained.predict(tmp_path)
-    assert [r.recording for r in found] == [tmp_path / "a.WAV", tmp_path / "b.wav"]
 
 
 STRANGE = {
@@ -495,17 +470,6 @@ def test_a_scaler_of_the_data_is_saved(train, tmp_path):
     np.testing.assert_allclose(whole.std(0), 1, atol=1e-3)
     again = zoo.load(task.save(tmp_path / "saved"))
     np.testing.assert_array_equal(again.scaler, task.scaler)
-
-
-@pytest.mark.slow
-def test_examples_are_saved_with_their_answers(trained, held, tmp_path):
-    text = base64.b64encode(Path(held[0][0]).read_bytes()).decode()
-    recording = f"data:audio/wav;base64,{text}"
-    task = zoo.load(trained.save(tmp_path / "one"))
-    task.show_examples([recording])
-    folder = task.save(tmp_path / "two")
-    (example,) = json.loads((folder / "examples.json").read_text())
-    assert example == {"recording": recording, "text": held[0][1]}
 
 
 @pytest.mark.parametrize(

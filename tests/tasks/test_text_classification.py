@@ -1,10 +1,13 @@
 """Classifiers of texts: what all tasks promise, and what they alone do."""
 
+import io
+
 import keras
 import numpy as np
 import pytest
 
 import zoo
+from tasks.classifications import Classification
 from tasks.data.labelled import in_fields, labelled_from, shortened
 from tasks.text_classification import TextClassifier
 from tasks.text_classifier import AttentionPooling
@@ -218,6 +221,42 @@ def test_one_label_is_nothing_to_learn():
         TextClassifier.for_data([("a", "x"), ("b", "x")])
     with pytest.raises(ValueError, match="All examples have the label 'good'"):
         make().fit([("a", "good"), ("b", "good")], **TRAINING)
+
+
+def test_validation_data_are_looked_at_before_training():
+    for held, words in (([], "`data` is empty"), ([("a", "ugly")], "'ugly'")):
+        with pytest.raises(ValueError, match=words):
+            make().fit(TRAIN, validation_data=held, **TRAINING)
+
+
+@pytest.mark.parametrize("form", [tuple, iter, np.array])
+def test_inputs_come_in_many_forms(trained, form):
+    texts = ["lovely film", "", "dull story"]
+    wanted = [result.label for result in trained.predict(texts)]
+    assert [result.label for result in trained.predict(form(texts))] == wanted
+
+
+def test_of_a_long_text_the_words_that_mattered_are_drawn():
+    tokens = [f"w{i}" for i in range(100)]
+    attention = np.zeros(100)
+    attention[[3, 70, 75]] = 0.2, 0.3, 0.5
+    result = Classification("", "good", {"good": 1.0}, tokens, attention)
+    axes = result.plot(most=10).axes[0]
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert len(shown) == 10 and {"w70", "w75"} <= set(shown)
+    assert axes.get_xlabel().startswith(f"words {int(shown[0][1:]) + 1} to ")
+    short = Classification("", "good", {"good": 1.0}, tokens[:4], attention[:4])
+    assert [t.get_text() for t in short.plot().axes[0].get_xticklabels()] == tokens[:4]
+    Classification("", "good", {"good": 1.0}).plot()
+
+
+def test_dollars_are_no_formula():
+    result = Classification(
+        "$5", "$cheap$ \\frac", {"$cheap$ \\frac": 1.0}, ["$5"], [1.0]
+    )
+    assert "$cheap$" in result.plot().axes[0].get_title()
+    result.plot().savefig(io.BytesIO())
+    assert result._repr_html_() == result.to_html()
 
 
 def test_unknown_labels_are_told_what_to_do(trained):

@@ -90,3 +90,27 @@ def test_a_tagger_takes_the_vectors_of_a_classifier():
     )
     assert transfer.take_encoder(tagger, source) == ["word_embedding"]
     np.testing.assert_array_equal(vector(tagger, "film"), vector(source, "film"))
+
+
+@pytest.mark.parametrize("giver", ["a language model", "a classifier"])
+def test_a_tagger_takes_the_layer_of_another_task(giver):
+    if giver == "a classifier":
+        source = classifier()
+        theirs = source.model.get_layer("encoder").layers[0].forward_layer
+    else:
+        source = LanguageModel.for_text("good film , bad film", level="word", **SIZES)
+        theirs = source.model.get_layer("encoder").layers[0]
+    words, characters = classifier().features.words, classifier().features.characters
+    plain = dict(char_encoder=None, casing_dim=0)
+    tagger = NamedEntityTagger(["X"], words, characters, **SIZES, **plain)
+    assert transfer.take_encoder(tagger, source) == ["word_embedding", "encoder"]
+    ours = tagger.model.get_layer("encoder").forward_layer
+    for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_load_says_what_was_taken(tmp_path, capsys):
+    classifier().save(tmp_path / "target")
+    zoo.load(tmp_path / "target", encoder=classifier(units=5))
+    said = capsys.readouterr().out
+    assert "Taken from TextClassifier: word_embedding." in said

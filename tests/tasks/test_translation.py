@@ -13,9 +13,9 @@ from tasks.scheduled_sampling import KINDS, sampling_rate
 from tasks.translation import Translator
 from tasks.translation_lines import Lines
 from tests.task_contract import (
+    NoHead,
     TaskContract,
     TextInputs,
-    assert_same_weights,
     run_python,
 )
 
@@ -103,7 +103,7 @@ print(json.dumps([[t.decode() for t in found["text"].numpy().tolist()], scores])
 """
 
 
-class TestTranslator(TextInputs, TaskContract):
+class TestTranslator(NoHead, TextInputs, TaskContract):
     variant = True
     costly = (
         *TaskContract.costly,
@@ -171,12 +171,6 @@ class TestTranslator(TextInputs, TaskContract):
             or (len(text) > 100)
         )
 
-    def test_a_new_head_stands_on_the_old_encoder(self, trained, tmp_path):
-        """A translator has no head: other options of training keep all weights."""
-        task = zoo.load(trained.save(tmp_path / "saved"), dropout=0.4)
-        assert_same_weights(task, trained)
-        assert task.options["dropout"] == 0.4
-
 
 def test_the_order_of_words_is_learnt(trained):
     assert trained.predict("old bird met my cat").text == "tsip vek om le mau"
@@ -192,6 +186,67 @@ def test_attention_is_drawn(trained, tmp_path):
     trained.predict("old bird met my cat").plot().savefig(tmp_path / "a.png")
     with pytest.raises(ValueError, match="no attention"):
         trained.predict("").plot()
+
+
+def test_what_never_ends_ends_alike_among_longer_lines():
+    model = make()  # untrained: it writes up to the limit
+    texts = ["my dog", " ".join(["old bird met my cat"] * 3)]
+    for chance in ({}, {"temperature": 1.5, "seed": 3}):
+        together = model.predict(texts, beam_width=2, **chance)
+        for text, among in zip(texts, together, strict=True):
+            alone = model.predict(text, beam_width=2, **chance)
+            assert alone.text == among.text
+            assert alone.score == pytest.approx(among.score, rel=1e-4)
+    assert len(together[0].candidates) == 2
+
+
+def test_lengths_can_be_asked_for(trained):
+    text = "big cat saw red dog"
+    assert len(trained.predict(text, max_length=3).tokens) == 3
+    assert len(trained.predict(text, min_length=30).tokens) >= 30
+    with pytest.raises(ValueError, match="`min_length` must be less"):
+        trained.predict(text, min_length=5, max_length=5)
+
+
+def test_a_file_is_translated_into_a_file(trained, tmp_path):
+    sources = ["my dog", "", "big cat saw red dog", "a\u2028b"] * 25
+    path, output = tmp_path / "in.txt", tmp_path / "out.txt"
+    path.write_text("".join(f"{line}\r\n" for line in sources), "utf-8", newline="")
+    found = trained.predict(path, 2, beam_width=1, output=output)
+    assert [result.source for result in found] == sources
+    wanted = [result.text for result in trained.predict(sources, 2, beam_width=1)]
+    assert [result.text for result in found] == wanted
+    assert output.read_text("utf-8").split("\n") == [*wanted, ""]
+
+
+def test_what_was_translated_before_a_failure_is_kept(trained, tmp_path, monkeypatch):
+    output, search, calls = tmp_path / "out.txt", trained.lines._search, []
+
+    def fails(*args):
+        calls.append(args)
+        if len(calls) > 25:
+            raise KeyboardInterrupt
+        return search(*args)
+
+    monkeypatch.setattr(trained.lines, "_search", fails)
+    with pytest.raises(KeyboardInterrupt):
+        trained.predict(["my dog"] * 60, 2, beam_width=1, output=output)
+    monkeypatch.undo()
+    wanted = trained.predict("my dog", beam_width=1).text
+    assert output.read_text("utf-8") == f"{wanted}\n" * 40
+
+
+def test_any_pair_has_an_alignment(trained):
+    found = trained.predict("big cat saw red dog", length_penalty=0.0)
+    given = trained.align(found.source, found.text)
+    assert given.tokens == found.tokens and given.text == found.text
+    assert given.source_tokens == found.source_tokens
+    np.testing.assert_allclose(given.attention, found.attention, atol=1e-4)
+    assert given.log_probability == pytest.approx(found.log_probability, abs=1e-3)
+    assert trained.align("big cat", "kou kou").score < -5
+    assert trained.align("", "").attention.shape == (1, 1)
+    with pytest.raises(TypeError, match="Expected two strings"):
+        trained.align("big cat", None)
 
 
 def test_candidates_are_ranked_and_scored_by_the_model(trained):
@@ -292,6 +347,11 @@ def test_short_pairs_come_first_in_a_curriculum():
         assert len(batches.order()) == len(batches)
     assert longest == sorted(longest) and longest[0] < 32 and longest[-1] == 64
     assert sorted(np.concatenate(batches.order()).tolist()) == list(range(64))
+
+
+def test_validation_data_are_looked_at_before_training():
+    with pytest.raises(ValueError, match="`data` is empty"):
+        make().fit(TRAIN, validation_data=[("", "")], epochs=1, verbose=0)
 
 
 def test_files_of_unlike_length_are_told(tmp_path):

@@ -96,6 +96,32 @@ class TestLogDir:
         plain = fit(model_of()).history
         assert plain["loss"] == watched[1]["loss"]
 
+    @pytest.mark.parametrize("error", [ImportError, ValueError])
+    def test_a_result_without_a_picture_ends_no_run(self, monkeypatch, tmp_path, error):
+        def plot(result):
+            raise error("nothing to draw with, or nothing to draw")
+
+        monkeypatch.setattr("tasks.surprise.Surprise.plot", plot)
+        fit(model_of(), epochs=1, log_dir=tmp_path)
+        found = events(tmp_path)
+        assert "sample/2" in found and "picture/2" not in found
+
+    def test_a_profile_of_some_steps_is_written(self, tmp_path):
+        fit(model_of(), epochs=1, log_dir=tmp_path, profile=(2, 3))
+        (found,) = tmp_path.glob("plugins/profile/*/*.xplane.pb")
+        assert found.stat().st_size > 1000
+
+    def test_a_profile_needs_a_folder_and_steps(self, tmp_path):
+        with pytest.raises(ValueError, match="`profile` is written to `log_dir`"):
+            model_of().fit(TEXT, profile=(2, 3))
+        for steps in ((0, 3), (3, 2), 5, (1.5, 2)):
+            with pytest.raises(ValueError, match=r"`profile` must be \(first, last\)"):
+                model_of().fit(TEXT, log_dir=tmp_path, profile=steps)
+
+    def test_patience_needs_a_score_to_wait_for(self):
+        with pytest.raises(ValueError, match="`patience` waits .* `validation_data`"):
+            model_of().fit(TEXT, patience=3)
+
     @pytest.mark.parametrize("from_the_start", [True, False])
     def test_a_run_that_goes_on_has_no_row_twice(
         self, watched, tmp_path, from_the_start

@@ -289,7 +289,7 @@ class TestBadInput:
         assert not (tmp_path / "s" / "oracle.json").exists()
 
     def test_unknown_tasks(self):
-        with pytest.raises(SearchError, match="no task, model or folder 'nerr'"):
+        with pytest.raises(SearchError, match="folder 'nerr'. Did you mean 'ner'"):
             tuning.search("nerr", TRAIN, HELD_OUT, trials=1)
         with pytest.raises(SearchError, match="must be the name of a task"):
             tuning.search(3, TRAIN, HELD_OUT, trials=1)
@@ -298,6 +298,8 @@ class TestBadInput:
         options = dict(trials=1, directory=tmp_path / "s", verbose=0)
         with pytest.raises(SearchError, match="is the training data"):
             tuning.search(Curve, TRAIN, TRAIN, **options)
+        with pytest.raises(SearchError, match=r"`train` .* only once.*list\(train\)"):
+            tuning.search(Curve, iter(TRAIN), HELD_OUT, **options)
         with pytest.raises(SearchError, match="no file"):
             tuning.search(Curve, tmp_path / "gone", HELD_OUT, **options)
         with pytest.raises(SearchError, match="`validation` is None"):

@@ -204,4 +204,5 @@ def test_one_picture_or_several(tmp_path):
     assert pictures_from("a.png") == (True, ["a.png"])
     assert pictures_from(["a.png"]) == (False, ["a.png"])
     assert pictures_from(("a.png", b"1")) == (False, ["a.png", b"1"])
+    assert pictures_from(iter(["a.png"])) == (False, ["a.png"])
     assert pictures_from("data:image/png;base64," + "A" * 9999)[0]

@@ -87,3 +87,22 @@ def test_text_that_holds_no_pieces_is_refused(text):
 def test_unknown_levels_are_told_the_known_ones():
     with pytest.raises(ValueError, match="'char'.*'bytes'"):
         tokenizer_class("bytes")
+
+
+def test_pieces_are_learned_from_a_line_of_a_megabyte():
+    line = "the cat sat on the mat, " * 45_000 + "ab" * 10_000
+    tokenizer = SubwordTokenizer.learn([line], 40)
+    ids = tokenizer.encode("the cat sat, ab")
+    assert tokenizer.decode(ids) == "the cat sat, ab" and UNKNOWN_ID not in ids
+    assert "▁the" in tokenizer.tokens("the cat")  # no word was cut
+
+
+def test_pieces_are_learned_beside_lone_surrogates():
+    tokenizer = SubwordTokenizer.learn(["the cat \ud800 sat"] * 5, 30)
+    assert tokenizer.decode(tokenizer.encode("the cat")) == "the cat"
+
+
+@pytest.mark.parametrize("size", [0, 10])
+def test_too_few_pieces_are_told(size):
+    with pytest.raises(ValueError, match=f"A vocabulary of {size} pieces cannot"):
+        SubwordTokenizer.learn(["abcdefghijklmnopqrstuvwxyz"] * 5, size)
