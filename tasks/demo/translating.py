@@ -1,20 +1,20 @@
-"""The translator: translates captions, and shows where it looked."""
+"""The translator: translates everyday sentences, and shows where it looked."""
 
 from tasks.demo.telling import heading, load, picture
 
-MODEL = "translation_lstm_attention.multi30k_en_de"
+MODEL = "translation_lstm_attention.tatoeba_en_de"
 SENTENCES = [
-    "A woman in a red coat is waiting for the bus.",
-    "Two children are playing football on the beach.",
-    "An old man is reading a newspaper in front of a small shop.",
-    "A brown dog jumps over a fence in the garden.",
+    "My brother bought a new car yesterday.",
+    "Do you have time this evening?",
+    "If it rains tomorrow, we will stay at home and read.",
+    "I have never seen such a beautiful garden.",
 ]
 
 
 def show(output, quick=False):
     """Writes `alignment.png`."""
     translator = load(MODEL)
-    heading("Captions, from English to German, with a beam of five")
+    heading("Everyday sentences, from English to German, with a beam of five")
     answers = translator.translate(SENTENCES)
     for answer in answers:
         print(f"{answer.source}\n    {answer}")
