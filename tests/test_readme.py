@@ -97,5 +97,6 @@ def test_code_that_trains_runs(tmp_path, monkeypatch, holiday):
         ("pairs.tsv", "a dog runs\tein Hund rennt\na cat sits\teine Katze sitzt\n"),
     ):
         (tmp_path / name).write_text(line * 8)
-    lines, _ = run_code(code_blocks("python"))
-    assert any(line.startswith("Shall I compare") for line in lines)
+    run_code(code_blocks("python"))
+    assert len(Path("news.de.txt").read_text("utf-8").splitlines()) == 8
+    assert Path("served", "saved_model.pb").exists()
