@@ -59,7 +59,7 @@ FRONT = {
 
 
 def add_arguments(parser):
-    runs.add_arguments(parser, VARIANTS, epochs=18, learning_rate=3e-3)
+    runs.add_arguments(parser, VARIANTS, epochs=14, learning_rate=3e-3)
 
 
 def run(args):
