@@ -4,9 +4,6 @@ Arguments that cannot be meant are a `ValueError` or a `TypeError`, as everywher
 Python; a disk that refuses is an `OSError` with its number.
 """
 
+from zoo.errors import RunError
 
-class RunError(ValueError):
-    """A run of training that cannot be begun, or cannot go on.
-
-    The message is one sentence, with what would work: which folder, what came.
-    """
+__all__ = ["RunError"]

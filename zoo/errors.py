@@ -1,10 +1,18 @@
-"""The one error type of presets and the hub."""
+"""The error type of presets and the hub, and that of runs, which passes through it."""
 
 
 class PresetError(ValueError):
     """A preset or a model name that cannot be used.
 
     The message is one sentence: which file or name, what came, what would work.
+    """
+
+
+class RunError(ValueError):
+    """A run that cannot be begun, or cannot go on: no fault of a preset or an argument.
+
+    The message is one sentence, with what would work: which folder or process, what
+    came.
     """
 
 

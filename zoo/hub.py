@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zoo import cache, integrity
 from zoo.cards import Card
-from zoo.errors import PresetError, shown
+from zoo.errors import PresetError, RunError, shown
 from zoo.plain_json import parse_json
 from zoo.preset import read_preset
 
@@ -36,6 +36,7 @@ def load(name_or_folder, **overrides):
     Raises:
         PresetError: When there is no such model or its files are not as they should
             be. Only plain data is read: no code comes from a folder.
+        RunError: In a process that was forked after models had been made.
 
     Example:
         >>> zoo.load("ner_lstm_crf.wnut17_en").predict("Ada lived in London.")
@@ -49,8 +50,8 @@ def load(name_or_folder, **overrides):
         return preset.cls.from_preset(preset, **overrides)
     except PresetError as error:
         raise _with_repair(error, folder) from error
-    except ImportError:
-        raise  # a package to install; its message says which
+    except (ImportError, RunError):
+        raise  # a package to install, a process that cannot: their messages say it
     except Exception as error:
         if overrides:
             raise  # the caller's own argument is the likelier cause
