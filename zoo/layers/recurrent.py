@@ -152,7 +152,8 @@ class Recurrent(keras.layers.Layer):
     def call(self, inputs, mask=None, initial_state=None, training=None):
         inputs = ops.convert_to_tensor(inputs)
         if mask is not None:
-            mask = ops.cast(ops.convert_to_tensor(mask), "bool")
+            mask = ops.convert_to_tensor(mask)
+            mask = ops.cast(mask, "bool")
         self._check(inputs, mask, initial_state)
         batch = ops.shape(inputs)[0]
         if initial_state is None:
