@@ -70,6 +70,7 @@ def zoo_tagger(data_dir, train):
 def torch_tagger(data_dir, train):
     """The same with torch and pytorch-crf."""
     import torch
+    import torch._dynamo  # Adam would import it after TensorFlow, and crash
 
     data, test, tagger = prepare(data_dir)
     model = torch_model(tagger)
