@@ -133,6 +133,31 @@ class LanguageModelParts:
         return token_losses(ops.cast(self.head(y), "float32"), targets, mask)
 
 
+def distributed_training_model(parts, rows, strategy, shard):
+    """The model that trains, for so many streams on all devices together.
+
+    Args:
+        parts: `LanguageModelParts`.
+        rows: int, streams of the whole batch.
+        strategy: `tasks.strategies.Strategy`, or `None`.
+        shard: See `tasks.task.Task`.
+
+    Raises:
+        ValueError: If the streams cannot be dealt out evenly.
+    """
+    if strategy is None or keras.backend.backend() != "tensorflow":
+        return parts.training_model(rows)
+    devices = strategy.replicas // (strategy.workers if shard == "off" else 1)
+    if rows % devices:
+        raise ValueError(
+            f"Streams go on from batch to batch, each on its own device: with "
+            f"{devices} devices `batch_size` must be a multiple of {devices}. "
+            f"Received: {rows}"
+        )
+    with strategy.scope():
+        return parts.training_model(rows // devices)
+
+
 class _Still(keras.Model):
     """Trains as it answers: nothing is random."""
 

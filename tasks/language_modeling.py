@@ -4,8 +4,6 @@ import math
 from functools import partial
 from zlib import crc32
 
-import keras
-
 from tasks.adaptation import take_over
 from tasks.averaging import AveragedSGD, BestAverages
 from tasks.data.pipeline import as_dataset
@@ -15,7 +13,7 @@ from tasks.data.tokenizers import tokenizer_class, tokenizer_from
 from tasks.decoding.generation import Generator
 from tasks.decoding.sampling import Sampling
 from tasks.exports import export_model
-from tasks.language_model import LanguageModelParts
+from tasks.language_model import LanguageModelParts, distributed_training_model
 from tasks.language_model_reader import Reader, scores
 from tasks.surprise import Surprise
 from tasks.task import Task
@@ -259,21 +257,6 @@ class LanguageModel(Task):
             "accuracy": hits / batches.tokens,
         }
 
-    def _training_model(self, rows, shard):
-        """The model that trains, for so many streams on all devices together."""
-        strategy = self.strategy
-        if strategy is None or keras.backend.backend() != "tensorflow":
-            return self.parts.training_model(rows)
-        parts = strategy.replicas // (strategy.workers if shard == "off" else 1)
-        if rows % parts:
-            raise ValueError(
-                f"Streams go on from batch to batch, each on its own device: with "
-                f"{parts} devices `batch_size` must be a multiple of {parts}. "
-                f"Received: {rows}"
-            )
-        with strategy.scope():
-            return self.parts.training_model(rows // parts)
-
     def adapted_to(self, text, **options):
         """A copy of this model with the vocabulary of another text.
 
@@ -359,7 +342,9 @@ class LanguageModel(Task):
         batches = StreamBatches(
             documents, batch_size, chunk, shuffle=True, seed=seed, reset_rate=reset_rate
         )
-        self.training_model = self._training_model(batch_size, run.get("shard"))
+        self.training_model = distributed_training_model(
+            self.parts, batch_size, self.strategy, run.get("shard")
+        )
         averaged = isinstance(optimizer, AveragedSGD)
         if averaged and validation_data is None:
             raise ValueError(

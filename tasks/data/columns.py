@@ -4,16 +4,11 @@ import csv
 
 import numpy as np
 
-from tasks.data.times import Zoned
+from tasks.data.times import MISSING, Zoned
 from zoo.lazy import Lazy
 
 narwhals = Lazy("narwhals", "pip install narwhals")
 
-# What stands for a missing value in a cell, beside an empty one.
-MISSING = frozenset(
-    ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NaT", "null", "NULL")
-    + ("None",)
-)
 TIME_NAMES = ("ds", "date", "time", "timestamp", "datetime")
 _DELIMITERS = (",", ";", "\t")
 _INDEX_KINDS = ("datetime64", "datetime", "date", "period")

@@ -8,7 +8,11 @@ import numpy as np
 from tasks.data.frequency import Frequency
 
 _ZONE = re.compile(r"(.+[T ]\d\d\S*?)\s*(Z|[+-]\d\d(?::?\d\d)?)")
-_NONE = frozenset(("", "None", "nan", "NaN", "NaT", "<NA>", "NA", "null"))
+# What stands for a missing value in a cell, beside an empty one.
+MISSING = frozenset(
+    ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NaT", "null", "NULL")
+    + ("None",)
+)
 
 
 class Zoned(NamedTuple):
@@ -92,7 +96,7 @@ def _is_date(number):
 
 def _parsed(column, name):
     texts = [str(cell).strip() for cell in column]
-    if not _NONE.isdisjoint(texts):
+    if not MISSING.isdisjoint(texts):
         raise ValueError(f"Column {name!r} has rows without a time.")
     if texts and all(text.lstrip("-").isdigit() for text in texts):
         return np.array(texts, "int64")
