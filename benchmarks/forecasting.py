@@ -14,6 +14,7 @@ The peer lives in a folder of its own:
 """
 
 import argparse
+import itertools
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,10 @@ from forecasting_contestants import (
 )
 from harness import RESULTS, load, race, write
 
+# A peer that learns from every step of the horizon, nearly as ours does.
+ALL_STEPS = "neuralforecast, h_train=horizon"
+# Ours with as much work as a peer does that feeds back means instead of drawn paths.
+ONE_PATH = "zoo, one path"
 TASKS = {
     "training": (zoo_training, peer_training),
     "prediction": (zoo_prediction, peer_prediction),
@@ -40,14 +45,22 @@ def compare(size, rounds):
     for task, (ours, theirs) in TASKS.items():
         done = size.windows * size.steps if task == "training" else size.histories
         for kind in KINDS:
-            results = race(
-                {"zoo": (ours, size, kind), "neuralforecast": (theirs, size, kind)},
-                rounds,
-                seconds=0,
-            )
+            contestants = {
+                "zoo": (ours, size, kind),
+                "neuralforecast": (theirs, size, kind),
+            }
+            if (task, kind) == ("training", "deepar"):
+                contestants[ALL_STEPS] = (theirs, size, kind, size.horizon)
+            if (task, kind) == ("prediction", "deepar"):
+                contestants[ONE_PATH] = (ours, size, kind, None, None, 1)
+            results = race(contestants, rounds, seconds=0)
             for result in results.values():
                 result["rate"] = done / statistics.median(result["times"])
-            faster = results["zoo"]["rate"] / results["neuralforecast"]["rate"]
+            faster = {
+                f"{name} / {peer}": results[name]["rate"] / results[peer]["rate"]
+                for name, peer in itertools.product(results, results)
+                if name.startswith("zoo") and not peer.startswith("zoo")
+            }
             found[f"{task} {kind}"] = {"results": results, "faster": faster, **load()}
             print_comparison(f"{task} {kind}", found[f"{task} {kind}"])
     return found
@@ -55,11 +68,13 @@ def compare(size, rounds):
 
 def print_comparison(name, found):
     for contestant, result in found["results"].items():
+        rate, memory = result["rate"], result["memory"]
         print(
-            f"{name:18} {contestant:15} {result['rate']:9.0f} a second (median), "
-            f"peak {result['memory']:5.0f} MB, first call {result['first_call']:.1f} s"
+            f"{name:18} {contestant:{len(ALL_STEPS)}} {rate:9.0f} a second (median), "
+            f"peak {memory:5.0f} MB, first call {result['first_call']:.1f} s"
         )
-    print(f"{name:18} ratio of medians {found['faster']:.2f}", flush=True)
+    for pair, faster in found["faster"].items():
+        print(f"{name:18} {pair}: {faster:.2f}", flush=True)
 
 
 def growth(size, rounds):
@@ -107,14 +122,18 @@ def plot(name, found):
     """Bars of the rates, ours beside the peer's, drawn on Agg."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    figure = Figure(figsize=(12, 3.2), layout="constrained")
     for axes, (title, part) in zip(
         figure.subplots(1, len(found)), found.items(), strict=True
     ):
         results = part["results"]
         rates = [result["rate"] for result in results.values()]
-        axes.bar(list(results), rates, color=["#2166ac", "#999999"])
-        axes.set_title(f"{title}: {part['faster']:.2f} ×", fontsize=9)
+        names = [name.replace(", ", ",\n") for name in results]
+        ours = [name.startswith("zoo") for name in results]
+        axes.bar(names, rates, color=["#2166ac" if our else "#999999" for our in ours])
+        ratios = " and ".join(f"{x:.2f}" for x in part["faster"].values())
+        axes.set_title(f"{title}: {ratios} ×", fontsize=9)
+        axes.tick_params(axis="x", labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
     figure.supylabel("windows a second")
     path = RESULTS / f"{name}.png"

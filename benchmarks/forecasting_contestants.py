@@ -91,10 +91,15 @@ def zoo_training(size, kind, series=None, horizon=None):
     return lambda: model.fit(batches, shuffle=False, verbose=0)
 
 
-def zoo_prediction(size, kind, series=None, horizon=None):
-    """Forecasts of all histories."""
+def zoo_prediction(size, kind, series=None, horizon=None, paths=None):
+    """Forecasts of all histories.
+
+    The peer's DeepAR feeds each step's mean into the next one; ours draws many paths,
+    each from what it drew itself. One path is as much work as theirs.
+    """
     from tasks.data.series import SeriesSet
 
+    size = replace(size, samples=paths or size.samples)
     forecaster = zoo_forecaster(size, kind, horizon)
     rows = list(histories(size)) if series is None else series
     forecaster.scaling.fit(SeriesSet.from_any(rows))
@@ -166,9 +171,13 @@ def peer_frame(rows):
     )
 
 
-def peer_training(size, kind):
-    """`steps` steps; a call sets its trainer up anew, which takes little of them."""
-    forecast = peer_model(size, kind)
+def peer_training(size, kind, targets=None):
+    """`steps` steps; a call sets its trainer up anew, which takes little of them.
+
+    Its DeepAR learns from one step after each window by default, ours from all steps
+    of context and horizon; `targets` says from how many theirs shall.
+    """
+    forecast = peer_model(size, kind, **({"h_train": targets} if targets else {}))
     frame = peer_frame(read(size)[:8640].T)
     forecast.fit(frame)
     return lambda: forecast.fit(frame, use_init_models=False)

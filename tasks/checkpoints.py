@@ -8,6 +8,7 @@ import json
 import os
 from pathlib import Path
 
+import keras  # noqa: F401, which makes bfloat16 known to NumPy
 import numpy as np
 
 from tasks.errors import RunError
@@ -16,6 +17,7 @@ from zoo import locks
 SUFFIX = ".checkpoint"
 LOCK = ".lock"
 KEPT = 2
+_BFLOAT16 = np.dtype("bfloat16")
 
 
 def paths_in(folder):
@@ -42,8 +44,11 @@ def write(folder, name, head, arrays):
     Raises:
         OSError: If it cannot be written; states that are there stay as they are.
     """
-    stream = io.BytesIO()
-    np.savez(stream, *arrays)
+    stream, arrays = io.BytesIO(), [np.asarray(array) for array in arrays]
+    # NumPy's files know no bfloat16: these are kept as the bits that they are.
+    short = [i for i, array in enumerate(arrays) if array.dtype == _BFLOAT16]
+    head = {**head, "bfloat16": short}
+    np.savez(stream, *(a.view("uint16") if a.dtype == _BFLOAT16 else a for a in arrays))
     body = json.dumps(head).encode() + b"\n" + stream.getvalue()
     path = Path(folder) / name
     partial = path.with_suffix(".partial")
@@ -67,8 +72,12 @@ def read(path):
     if hashlib.sha256(body).hexdigest().encode() != digest:
         return None
     head, _, body = body.partition(b"\n")
-    with np.load(io.BytesIO(body)) as arrays:
-        return json.loads(head), [arrays[name] for name in arrays.files]
+    head = json.loads(head)
+    with np.load(io.BytesIO(body)) as file:
+        arrays = [file[name] for name in file.files]
+    for i in head.get("bfloat16", []):
+        arrays[i] = arrays[i].view(_BFLOAT16)
+    return head, arrays
 
 
 @contextlib.contextmanager

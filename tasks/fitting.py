@@ -192,10 +192,14 @@ def _count_words_once(optimizer):
 
     TensorFlow leaves an embedding's gradient as a row for each token, and Keras counts
     the rows of one word apart: the norm would be another than on JAX, or on several
-    devices.
+    devices. Nor does it multiply gradients of 16 bits with a norm of 32.
     """
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     clip = inner._clip_gradients
-    inner._clip_gradients = lambda gradients: clip(
-        [g if g is None else tf.convert_to_tensor(g) for g in gradients]
-    )
+
+    def clip_whole(gradients):
+        there = [tf.convert_to_tensor(g) for g in gradients if g is not None]
+        clipped = iter(clip([tf.cast(g, "float32") for g in there]))
+        return [g if g is None else tf.cast(next(clipped), g.dtype) for g in gradients]
+
+    inner._clip_gradients = clip_whole

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from tests.backend import BACKEND, double, numbers
-from tests.contract import LayerContract, close
+from tests.contract import LayerContract, close, with_one
 from tests.references.attention import attend
 
 BATCH, QUERIES, SOURCE, QUERY_DIM, FEATURES = 4, 3, 5, 4, 4
@@ -192,7 +192,9 @@ class AttentionContract(LayerContract):
         assert [x.shape for x in unknown] == [(None, FEATURES), (None, None)]
 
     @pytest.mark.parametrize(
-        "case", ["query", "query size", "values", "size", "source", "mask", "keys"]
+        "case",
+        ["query", "query size", "values", "size", "source", "mask", "keys"]
+        + ["finite query", "finite values"],
     )
     def test_what_does_not_fit_is_a_clear_error(self, case):
         (query, values, mask), layer = some_memory(), self.made()
@@ -204,10 +206,17 @@ class AttentionContract(LayerContract):
             "source": (query, values[:, :0], None, None),
             "mask": (query, values, mask[:, :-1], None),
             "keys": (query, values, mask, values[:, :-1]),
+            "finite query": (with_one(query, np.nan), values, mask, None),
+            "finite values": (query, with_one(values, np.inf), None, None),
         }
         query, values, mask, keys = wrong[case]
         with pytest.raises(ValueError, match=f"'{layer.name}'.*[Rr]eceived"):
             layer(query, values, mask=mask, keys=keys)
+
+    def test_a_mask_may_be_a_list(self):
+        (query, values, mask), layer = some_memory(), self.made()
+        wanted = numbers(layer(query, values, mask=mask))
+        close(numbers(layer(query, values, mask=mask.tolist())), wanted)
 
     def test_wrong_alignments_are_a_clear_error(self):
         (query, values, _), layer = some_memory(), self.made()

@@ -40,6 +40,13 @@ COSTLY = (
 )
 
 
+def with_one(array, value):
+    """A copy with this value somewhere in it."""
+    array = np.array(array)
+    array.reshape(-1)[array.size // 2] = value
+    return array
+
+
 def constructor_options(layer_class):
     """Dictionary from the names of a layer's own options to their defaults."""
     options = {}
@@ -183,6 +190,13 @@ class RecurrentContract(LayerContract, NumericContract):
             close(self.run(layer, other, mask), wanted, 1e-6)
         close(self.run(layer, inputs, mask.astype("float32")), wanted, 1e-6)
 
+    def test_a_mask_may_be_a_list(self):
+        layer, (inputs, mask) = self.made(return_state=True), some_data()
+        close(
+            numbers(layer(inputs, mask=mask.tolist())),
+            numbers(layer(inputs, mask=mask)),
+        )
+
     def test_a_padded_row_equals_its_valid_steps_alone(self):
         layer, (inputs, mask) = self.made(return_state=True), some_data()
         outputs, *states = self.run(layer, inputs, mask)
@@ -301,7 +315,9 @@ class RecurrentContract(LayerContract, NumericContract):
         close(np.stack(outputs, 1), wanted)
         close(numbers(stream.state), end)
 
-    @pytest.mark.parametrize("case", ["rank", "features", "states", "state"])
+    @pytest.mark.parametrize(
+        "case", ["rank", "features", "states", "state", "finite", "finite state"]
+    )
     def test_what_does_not_fit_a_step_is_a_clear_error(self, case):
         layer, (inputs, _) = self.made(), some_data()
         if not hasattr(layer, "step"):
@@ -313,6 +329,8 @@ class RecurrentContract(LayerContract, NumericContract):
             "features": (step[:, :2], None),
             "states": (step, state[:-1]),
             "state": (step, [s[:, :-1] for s in state]),
+            "finite": (with_one(step, np.nan), None),
+            "finite state": (step, [with_one(s, np.inf) for s in state]),
         }
         with pytest.raises(ValueError) as error:
             layer.step(*wrong[case])
@@ -339,7 +357,9 @@ class RecurrentContract(LayerContract, NumericContract):
         assert len(masks if isinstance(masks, tuple) else [masks]) == len(real)
 
     @pytest.mark.parametrize(
-        "case", ["rank", "features", "mask", "time", "states", "state", "one state"]
+        "case",
+        ["rank", "features", "mask", "time", "states", "state", "one state"]
+        + ["finite", "finite state"],
     )
     def test_what_does_not_fit_is_a_clear_error(self, case):
         layer, (inputs, mask) = self.made(), some_data()
@@ -353,6 +373,8 @@ class RecurrentContract(LayerContract, NumericContract):
             "states": (inputs, None, state[:-1]),
             "state": (inputs, None, [s[:, :-1] for s in state]),
             "one state": (inputs, None, state[0]),
+            "finite": (with_one(inputs, np.nan), None, None),
+            "finite state": (inputs, None, [with_one(s, np.inf) for s in state]),
         }
         with pytest.raises(ValueError) as error:
             self.run(layer, *wrong[case])

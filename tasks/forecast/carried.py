@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from tasks.forecast.ancestral import next_step_inputs
-from tasks.forecast.forms import embedded_steps, step_form
+from tasks.forecast.forms import step_form, steps_read
 from tasks.forecast.inputs import gaps, noise_input, window_inputs
 from tasks.forecast.model import known_ahead, next_step
 from tasks.training import Compiled
@@ -54,8 +54,8 @@ def build_reader(parts, steps):
         missing = gaps(inputs["mask"], values.dtype)
         x = next_step_inputs(values, missing, known_ahead(parts, inputs))
     else:
-        row = parts.about_row(inputs, options["units"])
-        x = embedded_steps(parts, inputs, values, row)
+        row = parts.about_row(inputs, parts.row_size)
+        x = steps_read(inputs, values, row)
     _, *after = parts.encoder(x, mask=read, initial_state=list(states.values()))
     outputs = dict(zip(states, after, strict=True))
     return Compiled({**inputs, **states, "read": read}, outputs, name="reader")

@@ -21,10 +21,8 @@ def step_form(parts, inputs, values, states=None):
     """
     options = parts.options
     units, horizon = options["units"], options["horizon"]
-    row = parts.about_row(inputs, units)
-    y, *_ = parts.encoder(
-        embedded_steps(parts, inputs, values, row), initial_state=states
-    )
+    row = parts.about_row(inputs, parts.row_size)
+    y, *_ = parts.encoder(steps_read(inputs, values, row), initial_state=states)
     if row is not None:
         y = ops.concatenate([y, row], -1)
     if "future" in inputs:
@@ -36,11 +34,18 @@ def step_form(parts, inputs, values, states=None):
     return parts.raw(y, horizon), y
 
 
-def embedded_steps(parts, inputs, values, row):
-    """What the encoder of `step_form` reads: `(rows, time, units)`."""
-    embed = parts("step_embedding", layers.Dense, parts.options["units"])
-    x = embed(step_features(inputs, values))
-    return x if row is None else x + ops.expand_dims(row, 1)
+def steps_read(inputs, values, row):
+    """What the encoder of `step_form` reads: `(rows, time, n)`.
+
+    Each step as it is, with what the row is about. A recurrent layer multiplies what it
+    reads by a kernel of its own, so a linear embedding before it would add a product as
+    large as that with its state, and nothing that it could not learn without.
+    """
+    x = step_features(inputs, values)
+    if row is None:
+        return x
+    row = ops.repeat(ops.expand_dims(row, 1), x.shape[1], 1)
+    return ops.concatenate([x, row], -1)
 
 
 def segment_form(parts, inputs, values):

@@ -133,7 +133,7 @@ def known_ahead(parts, inputs):
     """What is known of each step but the first: `(rows, time, n)`, or `None`."""
     options, found = parts.options, []
     steps = inputs["values"].shape[1] + options["horizon"] - 1
-    row = parts.about_row(inputs, min(options["units"], 16))
+    row = parts.about_row(inputs, parts.row_size)
     if row is not None:
         found.append(ops.repeat(ops.expand_dims(row, 1), steps, 1))
     if "future" in inputs:

@@ -39,6 +39,11 @@ class Parts:
         return self("normalization", ReversibleNormalization, kind)
 
     @property
+    def row_size(self):
+        """Length of the vector that tells what a row is about, beside each step."""
+        return min(self.options["units"], 16)
+
+    @property
     def encoder(self):
         """The recurrent layers; they return states, too."""
         options = self.options

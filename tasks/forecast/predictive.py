@@ -3,6 +3,12 @@
 import numpy as np
 
 from tasks.answering import predict_on_batch
+from zoo import devices
+
+
+def _paths_at_once():
+    """Paths to draw at once: what stays in a CPU's caches is up to twice as fast."""
+    return 1024 if devices.kind() == "cpu" else 65_536
 
 
 class Predictive:
@@ -41,6 +47,9 @@ class Predictive:
             levels = self.options["quantiles"] if self.spread else []
         random, parts = np.random.default_rng(seed), []
         channels = self.options["channels"]
+        if self.options["architecture"] == "autoregressive":
+            # Each row becomes as many as it has paths.
+            size = min(size, max(1, _paths_at_once() // self.options["samples"]))
         size = max(channels, size // channels * channels)  # whole windows
         for start in range(0, windows.total, size):
             rows = np.arange(start, min(start + size, windows.total))
@@ -125,10 +134,14 @@ class Predictive:
 
 
 def rows_compiled(rows, most):
-    """The smallest of few numbers of rows that holds as many."""
+    """The smallest of few numbers of rows that holds as many.
+
+    Up to 64 rows take little longer than one; beyond, rows that fill up cost their
+    time.
+    """
     size = 1
     while size < rows:
-        size *= 8
+        size *= 8 if size < 64 else 2
     return min(size, most)
 
 

@@ -29,6 +29,7 @@ SMALL = {
     "forecasting": {"units": 16, "segment_length": 24},
     "language_modeling": {"units": 16, "vocabulary": 50},
     "ner": {"units": 16, "vocabulary": 50},
+    "speech_recognition": {"units": 16},
     "text_classification": {"units": 16, "vocabulary": 50},
     "translation": {"units": 16, "embedding_dim": 16, "vocabulary": 50},
 }

@@ -3,6 +3,7 @@
 import keras
 
 from zoo import regularizers
+from zoo.eager import mask_tensor
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -63,6 +64,7 @@ class ActivationRegularization(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, mask=None):
+        mask = mask_tensor(mask)
         self._check(inputs, mask)
         for weight, penalty in (
             (self.ar, regularizers.activation),

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from zoo.eager import check_finite, mask_tensor
 from zoo.ops.attention import Products, masked_softmax, product
 
 
@@ -69,7 +70,7 @@ class Attention:
         """Values, keys and mask, as `attend` takes them."""
         values = self.clean(values, mask)
         keys = self.project(values) if keys is None else self.clean(keys, mask)
-        return values, keys, None if mask is None else ops.cast(mask, "bool")
+        return values, keys, mask_tensor(mask)
 
     def clean(self, x, mask):
         """In the dtype of scores, and 0 in padding: NaN must not reach a product."""
@@ -93,7 +94,7 @@ class Attention:
 
     def call(self, query, values, keys=None, mask=None, alignments=None):
         query = ops.cast(ops.convert_to_tensor(query), self.state_dtype)
-        values = ops.convert_to_tensor(values)
+        values, mask = ops.convert_to_tensor(values), mask_tensor(mask)
         self._check(query, values, keys, mask, alignments)
         values, keys, mask = self.prepare(values, keys, mask)
         if alignments is None:
@@ -162,6 +163,8 @@ class Attention:
                 f"query_dim). Received shape: {tuple(query.shape)}"
             )
         self.check_memory(who, values, mask)
+        check_finite(who, "query", query)
+        check_finite(who, "values", values, mask)
         for name, got, built in (
             ("query", query.shape[-1], getattr(self, "query_dim", None)),
             ("values", values.shape[-1], getattr(self, "value_dim", None)),

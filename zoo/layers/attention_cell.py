@@ -3,6 +3,7 @@
 import keras
 from keras import initializers, ops, regularizers
 
+from zoo.eager import mask_tensor
 from zoo.layers.attention import Attention
 from zoo.layers.attention_step import AttentionStep
 from zoo.layers.cell_steps import cell_step, check_cell
@@ -186,12 +187,11 @@ class AttentionCell(MemoryReader, Recurrent):
         initial_state=None,
         training=None,
     ):
-        inputs = ops.convert_to_tensor(inputs)
+        inputs, mask = ops.convert_to_tensor(inputs), mask_tensor(mask)
         memory = self.prepare(memory, memory_mask)
         self._check(inputs, mask, initial_state)
         state = self._state(initial_state, memory)
         if mask is not None:
-            mask = ops.cast(mask, "bool")
             # What stands in padding, NaN too, must not reach a product.
             inputs = ops.where(ops.expand_dims(mask, -1), inputs, 0)
             mask = ops.transpose(mask)

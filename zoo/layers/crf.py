@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import initializers, ops, regularizers
 
+from zoo.eager import check_finite, mask_tensor, values_of
 from zoo.ops.crf import best_path, log_partition, marginals, path_scores
 
 # What an illegal move costs in a constrained likelihood: more than logits can pay
@@ -128,6 +129,7 @@ class CRF(keras.layers.Layer):
 
     # One tensor whatever the call: Keras needs a layer's calls alike in their outputs.
     def call(self, logits, tags=None, mask=None, marginals=False):
+        mask = mask_tensor(mask)
         self._check_shapes(logits, mask, tags, marginals)
         if tags is not None:
             return self.negative_log_likelihood(logits, tags, mask=mask)
@@ -141,7 +143,7 @@ class CRF(keras.layers.Layer):
 
     def negative_log_likelihood(self, logits, tags, mask=None):
         """What `tags` cost, `(batch,)`: -log of their probability given the logits."""
-        tags = ops.convert_to_tensor(tags)
+        tags, mask = ops.convert_to_tensor(tags), mask_tensor(mask)
         self._check_shapes(logits, mask, tags)
         logits, mask = self._prepare(logits, mask)
         inside = mask > 0
@@ -173,14 +175,15 @@ class CRF(keras.layers.Layer):
         if mask is None:
             # Keras hands its implicit mask to `call` only if there are no tags.
             mask = getattr(logits, "_keras_mask", None)
+        mask = mask_tensor(mask)
         self._check_shapes(logits, mask)
+        check_finite(f"Layer '{self.name}' (CRF)", "logits", logits, mask)
         if not self.built:
             self.build(logits.shape)
         logits = ops.transpose(ops.convert_to_tensor(logits), (1, 0, 2))
         logits = ops.cast(logits, self._sum_dtype)
         if mask is None:
             return logits, ops.ones_like(logits[:, :, 0])
-        mask = ops.cast(ops.convert_to_tensor(mask), "bool")
         return logits, ops.cast(ops.transpose(mask), self._sum_dtype)
 
     @property
@@ -234,11 +237,8 @@ class CRF(keras.layers.Layer):
             )
 
     def _check_values(self, tags):
-        if keras.backend.backend() == "tensorflow" and not hasattr(tags, "numpy"):
-            return
-        try:
-            tags = ops.convert_to_numpy(tags)
-        except TypeError:  # A tracer of JAX: as above, compiled code has no values.
+        tags = values_of(tags)
+        if tags is None:  # Compiled code has no values yet.
             return
         if tags.size and not 0 <= tags.min() <= tags.max() < self.num_tags:
             raise ValueError(

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo.eager import mask_tensor
+
 
 @keras.saving.register_keras_serializable(package="zoo")
 class Hierarchical(keras.layers.Layer):
@@ -89,13 +91,12 @@ class Hierarchical(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, mask=None, initial_state=None, training=None):
-        inputs = ops.convert_to_tensor(inputs)
+        inputs, mask = ops.convert_to_tensor(inputs), mask_tensor(mask)
         self._check(inputs.shape, mask)
         batch, sentences, words, features = ops.shape(inputs)
         inputs = ops.reshape(inputs, (-1, words, features))
         known = None
         if mask is not None:
-            mask = ops.cast(mask, "bool")
             known = ops.any(mask, -1)
             mask = ops.reshape(mask, (-1, words))
         read = self.inner(inputs, mask=mask, training=training)

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from zoo.eager import check_finite, mask_tensor
+
 
 class PreparedMemory(NamedTuple):
     """What is attended to, with its keys made: `(batch, ...)` all of it.
@@ -59,7 +61,7 @@ class MemoryReader:
             if not isinstance(memory_mask, (PreparedMemory, type(None))):
                 raise ValueError(f"{self._who}: a prepared memory has its mask.")
             return memory
-        memory = ops.convert_to_tensor(memory)
+        memory, memory_mask = ops.convert_to_tensor(memory), mask_tensor(memory_mask)
         self._check_memory(memory, memory_mask)
         return PreparedMemory(*self.attention.prepare(memory, mask=memory_mask))
 
@@ -87,6 +89,7 @@ class MemoryReader:
                 f"{self._who} was built for a memory with {built} features. "
                 f"Received shape: {tuple(memory.shape)}"
             )
+        check_finite(self._who, "memory", memory, mask)
 
     def _shown(self, output, weights, contexts):
         """Tuple of the output and, if asked for, weights and contexts."""

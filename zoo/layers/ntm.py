@@ -3,6 +3,7 @@
 import keras
 from keras import initializers, ops
 
+from zoo.eager import mask_tensor
 from zoo.layers.recurrent import Recurrent
 from zoo.ops.activation import bounded
 from zoo.ops.checkpointed_scan import checkpointed_scan
@@ -232,12 +233,11 @@ class NTM(Recurrent):
             Weightings of the read heads `(batch, time, read_heads, slots)` and of the
             write heads `(batch, time, write_heads, slots)`; each sums up to one.
         """
-        inputs = ops.convert_to_tensor(inputs)
+        inputs, mask = ops.convert_to_tensor(inputs), mask_tensor(mask)
         if not self.built:
             self.build(inputs.shape)
         self._check(inputs, mask, initial_state)
         if mask is not None:
-            mask = ops.cast(mask, "bool")
             inputs = ops.where(ops.expand_dims(mask, -1), inputs, 0)
             mask = ops.transpose(mask)
         if initial_state is None:

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo import devices
+from zoo.eager import check_finite, mask_tensor
 from zoo.streams import compiled_step
 
 # The fastest first, on a device that suits it.
@@ -150,10 +151,7 @@ class Recurrent(keras.layers.Layer):
         return [ops.zeros((batch_size, n), self.state_dtype) for n in self.state_sizes]
 
     def call(self, inputs, mask=None, initial_state=None, training=None):
-        inputs = ops.convert_to_tensor(inputs)
-        if mask is not None:
-            mask = ops.convert_to_tensor(mask)
-            mask = ops.cast(mask, "bool")
+        inputs, mask = ops.convert_to_tensor(inputs), mask_tensor(mask)
         self._check(inputs, mask, initial_state)
         batch = ops.shape(inputs)[0]
         if initial_state is None:
@@ -197,7 +195,7 @@ class Recurrent(keras.layers.Layer):
         batch, features = inputs.shape
         if not self.built:
             self.build((batch, None, features))
-        self._check(keras.KerasTensor((batch, 1, features)), None, state)
+        self._check(ops.expand_dims(inputs, 1), None, state)
         if state is None:
             state = self.get_initial_state(ops.shape(inputs)[0])
         state = tuple(ops.cast(s, self.state_dtype) for s in state)
@@ -252,6 +250,7 @@ class Recurrent(keras.layers.Layer):
                 f"{who} takes a mask of shape (batch, time) = {tuple(shape[:2])}. "
                 f"Received shape: {tuple(mask.shape)}"
             )
+        check_finite(who, "inputs", inputs, mask)
         if initial_state is None:
             return
         sizes = self.state_sizes
@@ -266,6 +265,8 @@ class Recurrent(keras.layers.Layer):
             raise ValueError(
                 f"{who} takes `initial_state` of shapes {wanted}. Received: {shapes}"
             )
+        for state in initial_state:
+            check_finite(who, "initial_state", state)
 
     def get_config(self):
         config = super().get_config()

@@ -3,6 +3,7 @@
 import keras
 from keras import initializers, ops, regularizers
 
+from zoo.eager import check_finite, mask_tensor
 from zoo.layers.recurrent import check_rate
 
 
@@ -131,11 +132,13 @@ class SequenceBatchNormalization(keras.layers.Layer):
         return "float64" if self.compute_dtype == "float64" else "float32"
 
     def call(self, inputs, mask=None, training=None):
-        inputs = ops.convert_to_tensor(inputs)
+        inputs, mask = ops.convert_to_tensor(inputs), mask_tensor(mask)
         self._check(inputs.shape, mask)
+        who = f"Layer '{self.name}' ({type(self).__name__})"
+        check_finite(who, "inputs", inputs, mask)
         x, valid = ops.cast(inputs, self._wide), None
         if mask is not None:
-            valid = ops.expand_dims(ops.cast(mask, "bool"), -1)
+            valid = ops.expand_dims(mask, -1)
             # What stands in padding, NaN too, must not reach a sum.
             x = ops.where(valid, x, 0)
         if training and self.trainable:

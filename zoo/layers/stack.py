@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from zoo.eager import mask_tensor
 from zoo.layers.between import CONNECTIONS, NORMALIZATIONS, _Connection
 from zoo.layers.recurrent import check_rate, check_size
 from zoo.streams import compiled_step
@@ -237,7 +238,7 @@ class Stack(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, mask=None, initial_state=None, training=None):
-        x, states = ops.convert_to_tensor(inputs), []
+        x, mask, states = ops.convert_to_tensor(inputs), mask_tensor(mask), []
         parts = self._parts(initial_state)
         for i, (layer, state) in enumerate(zip(self.layers, parts, strict=True)):
             if i and self.dropout and training:

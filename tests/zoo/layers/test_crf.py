@@ -113,6 +113,28 @@ class TestEquation:
 
 
 class TestMask:
+    def test_a_mask_may_be_a_list(self):
+        crf, (logits, tags, mask) = made(), data()
+        for call in (
+            lambda mask: crf(logits, mask=mask),
+            lambda mask: crf(logits, tags=tags, mask=mask),
+            lambda mask: crf.marginals(logits, mask),
+        ):
+            np.testing.assert_array_equal(array(call(mask.tolist())), array(call(mask)))
+
+    @pytest.mark.parametrize("junk", [np.nan, np.inf])
+    def test_logits_that_count_must_be_finite(self, junk):
+        crf, (logits, tags, mask) = made(), data()
+        logits[0, 0] = junk
+        mask[0, 0] = True
+        for call in (
+            lambda: crf(logits, mask=mask),
+            lambda: crf(logits, tags=tags),
+            lambda: crf.marginals(logits),
+        ):
+            with pytest.raises(ValueError, match=rf"'{crf.name}'.*finite.*\[0, 0, 0\]"):
+                call()
+
     def test_padding_is_invisible(self):
         crf, (logits, tags, mask) = made(), data()
         junk = np.resize(np.float32([np.nan, 1e3, np.inf]), logits.shape)

@@ -191,6 +191,12 @@ class TestMask:
         assert not got[~mask].any()
         assert all(np.isfinite(value).all() for value in weights_of(layer).values())
 
+    def test_what_is_no_number_is_a_clear_error(self):
+        layer, (inputs, mask) = made(), some_data()
+        inputs[mask] = np.nan
+        with pytest.raises(ValueError, match=f"'{layer.name}'.*finite numbers"):
+            layer(inputs, mask=mask)
+
     def test_masks_of_numbers(self):
         layer, (inputs, mask) = made(), some_data()
         got = [layer(inputs, mask=m) for m in (mask, mask.astype("float32"))]
