@@ -68,7 +68,8 @@ def zoo_training(size, layer):
     batches = StreamBatches([ids], size.rows, size.chunk)
     training = model.parts.training_model(size.rows)
     training.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), row_loss)
-    batches = as_dataset(batches)
+    # The batch after these has one token, and takes as long as a full one.
+    batches = as_dataset(batches).take(size.steps)
     return lambda: training.fit(batches, shuffle=False, verbose=0)
 
 

@@ -5,7 +5,7 @@
 Two tasks: a tagger on WNUT-17, from its training part alone, and a forecaster of 96
 hours on ETTh1. For each, both algorithms search with the same number of trials, each
 with several seeds of its own; all choose by the development part. Then the defaults
-and the settings that the first Bayesian search found are trained with fresh seeds, and
+and the settings that the first search found are trained with fresh seeds, and
 scored on the development and the test part, which no search has seen.
 
 A stopped run goes on where it was when it is called again. `--toy` checks the script in
@@ -53,9 +53,12 @@ def read_forecasting(data_dir, toy):
         series.slice(max(0, ETT_SPLITS[name][0] - context), ETT_SPLITS[name][1])
         for name in ("train", "validation", "test")
     ]
+    # Fewer dimensions leave more trials to what an algorithm has learned.
     fixed = {"horizon": horizon, "context_length": context, "transform": "standard"}
+    fixed |= {"architecture": "segment", "batch_size": 256}
+    fixed |= {"schedule": "cosine", "clipnorm": 1.0}
     if toy:
-        small = {"units": [2, 4], "architecture": "direct", "layer": "gru"}
+        small = {"units": [2, 4], "layer": "gru"}
         parts = [part.slice(0, 260) for part in parts]
         return parts, {**fixed, **small, "num_layers": 1, "horizon": 12}
     return parts, fixed
@@ -80,11 +83,11 @@ def searches(task, parts, fixed, args):
                 overrides={**fixed, "epochs": args.epochs[task]},
                 directory=Path(args.output) / task / f"{algorithm}-{seed}",
                 seed=seed,
-                reruns=0 if args.toy or algorithm != ALGORITHMS[0] else 2,
+                reruns=0 if args.toy or algorithm != args.algorithms[0] else 2,
             )
             for seed in args.seeds
         ]
-        for algorithm in ALGORITHMS
+        for algorithm in args.algorithms
     }
 
 
@@ -127,19 +130,22 @@ def compare(task, args):
     from tasks.recipes.runs import Runs
 
     parts, fixed = READERS[task](args.data_dir, args.toy)
+    if task == "forecasting" and args.forecasting_windows:
+        fixed["windows_per_epoch"] = args.forecasting_windows
     found = searches(task, parts, fixed, args)
     # What is searched keeps its default, what is fixed for all stays fixed.
-    searched = found[ALGORITHMS[0]][0].space
+    first = found[args.algorithms[0]][0]
+    searched = first.space
     defaults = {name: v for name, v in fixed.items() if "fixed" in searched[name]}
     defaults = {**defaults, "epochs": args.epochs[task]}
     runs = Runs(Path(args.output) / task / "again")
-    settings = {"defaults": defaults, "found": found[ALGORITHMS[0]][0].values}
+    settings = {"defaults": defaults, "found": first.values}
     for name, values in settings.items():
         for seed in args.fresh:
             run = functools.partial(trained, task, parts, values)
             runs.run(name, seed, run)
     return {
-        "objective": found[ALGORITHMS[0]][0].objective.name,
+        "objective": first.objective.name,
         "space": searched,
         "settings": settings,
         "scores": {name: runs.summary(name) for name in settings},
@@ -191,7 +197,8 @@ def draw(content, path):
     for axes, (task, found) in zip(
         page.subplots(1, len(tasks), squeeze=False)[0], tasks.items(), strict=True
     ):
-        for name, colour in zip(ALGORITHMS, ("tab:blue", "tab:orange"), strict=True):
+        colours = ("tab:blue", "tab:orange")
+        for name, colour in zip(found["best_so_far"], colours, strict=False):
             curves = np.array(found["best_so_far"][name], "float64")
             trials = np.arange(1, curves.shape[1] + 1)
             axes.plot(trials, curves.T, color=colour, alpha=0.25, linewidth=1)
@@ -208,11 +215,17 @@ def main():
     parser.add_argument("--data-dir", required=True, metavar="DIR")
     parser.add_argument("--output", default="runs/searches", metavar="DIR")
     parser.add_argument("--tasks", nargs="+", choices=READERS, default=list(READERS))
+    parser.add_argument(
+        "--algorithms", nargs="+", choices=ALGORITHMS, default=list(ALGORITHMS)
+    )
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--fresh", type=int, nargs="+", default=list(FRESH))
     parser.add_argument("--ner-epochs", type=int, default=8)
     parser.add_argument("--forecasting-epochs", type=int, default=6)
+    parser.add_argument(
+        "--forecasting-windows", type=int, help="of an epoch (default: all)"
+    )
     parser.add_argument("--name", default="searches", help="of the result's files")
     parser.add_argument("--toy", action="store_true", help="a minute; means nothing")
     args = parser.parse_args()

@@ -14,6 +14,7 @@ from tasks.distributed_values import of_all_workers
 from tasks.fine_tuning import adam_for
 from tasks.gradient_norm import watch_gradients
 from tasks.losses import row_loss
+from tasks.profiling import Profile
 from tasks.replicas import SHARDS, Replicas
 from tasks.resume import Resume
 from tasks.schedules import rate_of
@@ -168,7 +169,15 @@ class Fitting:
         first = [FollowEpochs(self.batches), StopAtNaN()]
         first.append(Throughput(self.batches, len(self.batches[0][1])))
         callbacks, epoch, step = [*first, *callbacks], 0, 0
-        with self._place(), resume.running() if resume else contextlib.nullcontext():
+        with (
+            contextlib.ExitStack() as ends,
+            self._place(),
+            resume.running() if resume else contextlib.nullcontext(),
+        ):
+            # Keras tells callbacks nothing of a run that fails.
+            for callback in callbacks:
+                if isinstance(callback, Profile):
+                    ends.callback(callback.stop)
             if resume is not None:
                 epoch = resume.restore(self.model)
                 epoch, step = (

@@ -89,6 +89,8 @@ class NamedEntityTagger(Task):
         if isinstance(labels, str):
             raise ValueError(f"`labels` must be a list of names. Received: {labels!r}")
         self.labels = list(labels)
+        if not self.labels:
+            raise ValueError("`labels` is empty: a tagger needs a label to find.")
         self.tags = tag_names(self.labels)
         self.options = {"labels": self.labels, **self._complete(options)}
         self.features = WordFeatures(words, characters, self.options["word_length"])

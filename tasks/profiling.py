@@ -44,12 +44,13 @@ class Profile(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self._count == self._last:
-            self._stop()
+            self.stop()
 
     def on_train_end(self, logs=None):
-        self._stop()
+        self.stop()
 
-    def _stop(self):
+    def stop(self):
+        """Ends the profile if it runs: only one may run in a process."""
         if self._running:
             self._running = False
             _stop()

@@ -45,6 +45,9 @@ class LineTranslator:
 
         Returns:
             List of `tasks.translations.Translation`.
+
+        Where it fails, or is stopped, the error's `results` are such a list, with
+        `None` for texts that were not reached.
         """
         lines = [Lines(self.tokenizer, text, self.most) for text in texts]
         step = max(1, len(lines)) if output is None else _TOGETHER * batch_size
@@ -54,16 +57,21 @@ class LineTranslator:
         results = []
         for part in parts:
             windows = [window for line in part for window in line.windows]
-            found = iter(self._translate(windows, how, batch_size, bar, by_length))
-            done = [line.result([next(found) for _ in line.windows]) for line in part]
+            found = [None] * len(windows)
+            try:
+                self._translate(found, windows, how, batch_size, bar, by_length)
+            except BaseException as error:  # Ctrl-C, too
+                results += _joined(part, found)
+                error.results = results + [None] * (len(lines) - len(results))
+                raise
+            done = _joined(part, found)
             if output is not None:
                 _add_lines(output, done)
             results += done
         return results
 
-    def _translate(self, windows, how, batch_size, bar, by_length):
-        """The translations of lists of ids, in their order."""
-        found = [None] * len(windows)
+    def _translate(self, found, windows, how, batch_size, bar, by_length):
+        """Puts the translations of lists of ids into `found`, in their order."""
         order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
         for start in range(0, len(order), batch_size):
             members = order[start : start + batch_size]
@@ -72,7 +80,6 @@ class LineTranslator:
             for member, answer in zip(members, answers, strict=True):
                 found[member] = answer
             bar.add(1)
-        return found
 
     def _search(self, sources, how, batch_size, by_length):
         length = bucket_length(max(len(source) for source in sources), BUCKETS)
@@ -131,6 +138,15 @@ class LineTranslator:
 
     def _ids(self, line):
         return self.tokenizer.encode(" ".join(line.split())).tolist()
+
+
+def _joined(lines, found):
+    """A `Translation` for each of `lines`; `None` where an answer is missing."""
+    found, results = iter(found), []
+    for line in lines:
+        answers = [next(found) for _ in line.windows]
+        results.append(None if None in answers else line.result(answers))
+    return results
 
 
 def _add_lines(path, results):

@@ -46,7 +46,9 @@ def audit(home=HOME, path=None):
         for one in found
         for hole in one.get("vulns", ())
     ]
-    return sum("vulns" in one for one in found), lines
+    looked_up = sum("vulns" in one for one in found)
+    # An index without the service answers, and knows of nothing.
+    return (looked_up, lines) if looked_up else None
 
 
 def _installed(home):

@@ -1,5 +1,6 @@
 """Beam searches of a decoder that looks at a memory, compiled once each."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -117,7 +118,9 @@ class Ranking:
         self.found = found
 
     def ranked(self, row, end, source=None):
-        """The `Answer`s of a row, best first.
+        """The `Answer`s of a row, best first; at least one.
+
+        Where every token was forbidden, that is an empty one with a score of -inf.
 
         Args:
             row: Which one.
@@ -137,4 +140,4 @@ class Ranking:
             scores = (found.scores, found.log_probabilities)
             numbers = [float(x[row, rank]) for x in scores]
             answers.append(Answer(tokens, *numbers, attention))
-        return answers
+        return answers or [Answer([], -math.inf, -math.inf, None)]

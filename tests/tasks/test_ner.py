@@ -253,6 +253,11 @@ def test_one_label_alone_must_be_a_list():
         make(labels="DRUG")
 
 
+def test_there_must_be_a_label():
+    with pytest.raises(ValueError, match="`labels` is empty"):
+        make(labels=[])
+
+
 def test_the_best_epoch_is_kept(monkeypatch):
     tagger, seen = make(), []
     scores = iter([0.1, 0.7, 0.3])

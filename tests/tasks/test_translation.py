@@ -8,7 +8,7 @@ import pytest
 
 import zoo
 from tasks.data.pairs import PairBatches, pairs_from
-from tasks.decoding.beam import BeamSearch
+from tasks.decoding.beam import BeamSearch, Found
 from tasks.scheduled_sampling import KINDS, sampling_rate
 from tasks.translation import Translator
 from tasks.translation_lines import Lines
@@ -229,11 +229,23 @@ def test_what_was_translated_before_a_failure_is_kept(trained, tmp_path, monkeyp
         return search(*args)
 
     monkeypatch.setattr(trained.lines, "_search", fails)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as error:
         trained.predict(["my dog"] * 60, 2, beam_width=1, output=output)
+    del calls[:]
+    with pytest.raises(KeyboardInterrupt) as without_a_file:
+        trained.predict(["my dog"] * 60, 2, beam_width=1)
     monkeypatch.undo()
     wanted = trained.predict("my dog", beam_width=1).text
     assert output.read_text("utf-8") == f"{wanted}\n" * 40
+    for kept in (error.value.results, without_a_file.value.results):
+        assert [found and found.text for found in kept] == [wanted] * 50 + [None] * 10
+
+
+def test_where_nothing_may_be_written_nothing_is(trained, monkeypatch):
+    monkeypatch.setattr(Found, "traced", lambda *place: None)
+    found = trained.predict("my dog")
+    assert (found.text, found.score) == ("", -np.inf)
+    assert len(found.candidates) == 1
 
 
 def test_any_pair_has_an_alignment(trained):

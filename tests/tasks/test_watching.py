@@ -111,6 +111,15 @@ class TestLogDir:
         (found,) = tmp_path.glob("plugins/profile/*/*.xplane.pb")
         assert found.stat().st_size > 1000
 
+    def test_a_run_that_fails_ends_its_profile(self, tmp_path):
+        def fails(batch, logs):
+            raise MemoryError
+
+        broken = keras.callbacks.LambdaCallback(on_train_batch_end=fails)
+        with pytest.raises(MemoryError):
+            fit(model_of(), log_dir=tmp_path, profile=(1, 3), callbacks=[broken])
+        fit(model_of(), epochs=1, log_dir=tmp_path / "next", profile=(1, 1))
+
     def test_a_profile_needs_a_folder_and_steps(self, tmp_path):
         with pytest.raises(ValueError, match="`profile` is written to `log_dir`"):
             model_of().fit(TEXT, profile=(2, 3))
