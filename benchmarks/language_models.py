@@ -122,7 +122,7 @@ def torch_training(size):
     return epoch
 
 
-def torch_generation(size):
+def torch_generation(size, rows=1):
     import torch
 
     model = torch_model(size)
@@ -130,13 +130,13 @@ def torch_generation(size):
 
     @torch.inference_mode()
     def generate():
-        last = torch.zeros(1, dtype=torch.long)
+        last = torch.zeros(rows, dtype=torch.long)
         state, found = None, []
         for _ in range(size.characters):
             state = cell(model.embedding(last), state)
             chances = torch.softmax(model.logits(state[0]), -1)
             last = torch.multinomial(chances, 1)[:, 0]
-            found.append(int(last))
+            found.append(last.tolist())
         return found
 
     return generate

@@ -1,10 +1,15 @@
-"""What a shipped model serves: requests a second, and how long the slowest one waits.
+"""What a model serves: requests a second, and how long the slowest one in 100 waits.
 
-A request is a text or a series in, an answer for people out. Each task is asked in a
-process of its own, one request at a time and 32 at a time, until the time is up; all
-shapes have been seen before. Writes `results/serving.json`.
+A request is a text, a series, a picture or a recording in, an answer for people out.
+Each shipped model is asked in a process of its own, one request at a time and 32 at a
+time, until the time is up; all shapes have been seen before.
 
-    python benchmarks/serving.py [--seconds 20] [--rounds 3] [task ...]
+Then each task is asked beside the PyTorch peer of its own benchmark, both untrained and
+of one size, in turns; see `serving_pairs.py`. Whose packages or data are not given is
+left out. Writes `results/serving.json`.
+
+    python benchmarks/serving.py [--seconds 20] [--rounds 3] [--data-dir DIR]
+        [--peer FOLDER_OF_NEURALFORECAST] [--peer-python PYTHON_OF_JOEYNMT] [task ...]
 """
 
 import argparse
@@ -16,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from harness import load, peak_memory, write
+from harness import Contestant, load, peak_memory, write
 
 ROOT = Path(__file__).parents[1]
 MODELS = {
@@ -25,6 +30,8 @@ MODELS = {
     "forecasting": "forecasting_lstm.m4_hourly",
     "language_modeling": "language_model_lstm.tiny_shakespeare_chars",
     "translation": "translation_lstm_attention.multi30k_en_de",
+    "captioning": "captioning_lstm_attention.flickr8k_en",
+    "speech_recognition": "speech_recognition_lstm_ctc.fsdd_en",
 }
 BATCHES = (1, 32)
 SENTENCES = [
@@ -45,6 +52,15 @@ def requests(task, batch, number):
             10 + np.sin((hours + number + row) * np.pi / 12) + 0.01 * row
             for row in range(batch)
         ]
+    if task == "captioning":
+        drawn = np.random.default_rng(number % 8)
+        return list(drawn.integers(0, 256, (batch, 160, 160, 3), "uint8"))
+    if task == "speech_recognition":
+        time = np.arange(8000 // 2)
+        return [
+            np.sin(time * (0.05 + 0.01 * ((number + row) % 8))).astype("float32")
+            for row in range(batch)
+        ]
     return [SENTENCES[(number + row) % len(SENTENCES)] for row in range(batch)]
 
 
@@ -52,6 +68,8 @@ def answer(model, task, asked):
     """Asks a model as a server would."""
     if task == "language_modeling":
         return model.generate(asked, max_tokens=TOKENS, seed=1)
+    if task == "speech_recognition":
+        return model.predict(asked, rate=8000)
     return model.predict(asked)
 
 
@@ -69,14 +87,38 @@ def serve(task, batch, seconds):
         begun = time.perf_counter()
         answer(model, task, asked)
         times.append(time.perf_counter() - begun)
+    return {**told(times, batch), "ready_s": ready, "memory_mb": peak_memory()}
+
+
+def told(times, batch):
+    """What the times of calls say."""
     return {
         "calls": len(times),
         "requests_per_second": batch * len(times) / sum(times),
         "median_ms": 1e3 * float(np.median(times)),
         "p99_ms": 1e3 * float(np.percentile(times, 99)),
-        "ready_s": ready,
-        "memory_mb": peak_memory(),
     }
+
+
+def beside(contestants, batch, seconds, rounds):
+    """What ours and a peer serve, asked in turns, each for so many seconds a turn."""
+    running = {
+        name: start() if callable(start) else Contestant(*start)
+        for name, start in contestants.items()
+    }
+    times = {name: [] for name in running}
+    for _ in range(rounds):
+        for name, contestant in running.items():
+            own = []
+            while sum(own) < seconds:
+                own.append(contestant.time(0))
+            times[name] += own
+    found = {
+        name: {**told(times[name], batch), "memory_mb": contestant.stop()}
+        for name, contestant in running.items()
+    }
+    ours, theirs = (one["requests_per_second"] for one in found.values())
+    return {"contestants": found, "times as many": ours / theirs, **load()}
 
 
 def measured(task, batch, seconds):
@@ -99,6 +141,9 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--data-dir", help="for the peers of tagger and forecaster")
+    parser.add_argument("--peer", help="folder with neuralforecast in it")
+    parser.add_argument("--peer-python", help="Python that has joeynmt")
     given = parser.parse_args()
     if given.serve:
         task, batch = given.serve
@@ -117,8 +162,34 @@ def main():
                     f"p99 {found['p99_ms']:.0f} ms",
                     flush=True,
                 )
-    rounds = {"models": MODELS, "best": best(results), "rounds": results}
-    print(write("serving", rounds))
+    content = {
+        "models": MODELS,
+        "best": best(results),
+        "rounds": results,
+        "beside peers": beside_peers(given),
+    }
+    print(write("serving", content))
+
+
+def beside_peers(given):
+    """Every task beside its peer; see `serving_pairs.pairs`."""
+    from serving_pairs import pairs
+
+    found = {}
+    for task, contestants in pairs(given, TOKENS).items():
+        if given.tasks and task not in given.tasks:
+            continue
+        for batch in BATCHES:
+            what = (contestants(batch), batch, given.seconds, given.rounds)
+            found.setdefault(task, {})[f"batch {batch}"] = one = beside(*what)
+            for name, rate in one["contestants"].items():
+                print(
+                    f"{task}, batch {batch}: {name} "
+                    f"{rate['requests_per_second']:.1f} requests/s, "
+                    f"p99 {rate['p99_ms']:.0f} ms"
+                )
+            print(f"    {one['times as many']:.2f} times as many", flush=True)
+    return found
 
 
 def best(results):

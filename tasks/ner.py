@@ -144,7 +144,8 @@ class NamedEntityTagger(Task):
             raise ValueError(f"`batch_size` must be positive. Received: {batch_size}")
         tags, scores = [[] for _ in sentences], [[] for _ in sentences]
         rows = min(batch_size, max(1, len(sentences)))
-        batches = Batches(sentences, None, self.features, self.tags, rows)
+        how = {"fill": False}
+        batches = Batches(sentences, None, self.features, self.tags, rows, **how)
         for number, members in enumerate(batches.order()):
             inputs, _ = batches[number]
             answer = predict_on_batch(self.model, inputs)

@@ -199,8 +199,8 @@ class TextClassifier(Task):
             raise ValueError(f"`batch_size` must be positive. Received: {batch_size}")
         found = [None] * len(tokens)
         rows = min(batch_size, max(1, len(tokens)))
-        field = self.options["sentence_length"]
-        batches = LabelledBatches(tokens, None, self.features, rows, field=field)
+        how = {"field": self.options["sentence_length"], "fill": False}
+        batches = LabelledBatches(tokens, None, self.features, rows, **how)
         for number, members in enumerate(batches.order()):
             inputs, _ = batches[number]
             answer = predict_on_batch(self.model, inputs)

@@ -19,6 +19,11 @@ def bucket_length(length, buckets=BUCKETS):
     return -(-length // buckets[-1]) * buckets[-1]
 
 
+def rows_for(count, most):
+    """Rows of a batch of so many: the next power of two, but at most `most`."""
+    return min(most, 1 << (count - 1).bit_length())
+
+
 class Batches(keras.utils.PyDataset):
     """Batches of one length each, padded to the next bucket.
 
@@ -38,6 +43,9 @@ class Batches(keras.utils.PyDataset):
         seed: int >= 0.
         word_dropout: rate at which words become unknown (their characters stay).
         epoch: int >= 0, where to start.
+        fill: bool, whether batches that are not full get rows up to `batch_size`; if
+            not, up to the next power of two, which is less to compute where a few
+            sentences of several lengths are to be answered.
 
     Items are `(inputs, zeros (batch_size,) float32)`; `inputs` is the dict of
     `WordFeatures.encode` and, with tags, `"tags"` (batch_size, T) int32. The loss is
@@ -60,6 +68,7 @@ class Batches(keras.utils.PyDataset):
         seed=0,
         word_dropout=0.0,
         epoch=0,
+        fill=True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -76,6 +85,7 @@ class Batches(keras.utils.PyDataset):
         self.seed = seed
         self.word_dropout = word_dropout
         self.epoch = epoch
+        self.fill = fill
         self._buckets = {}  # length -> indices of its sentences
         for index, sentence in enumerate(sentences):
             bucket = bucket_length(len(sentence), buckets)
@@ -126,17 +136,20 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         bucket, members = self._plan()[index]
         chosen = [self.sentences[member] for member in members]
-        inputs = self.features.encode(chosen, bucket, rows=self.batch_size)
+        rows = self.batch_size
+        if not self.fill:
+            rows = rows_for(len(members), rows)
+        inputs = self.features.encode(chosen, bucket, rows=rows)
         if self.word_dropout:
             random = np.random.default_rng([self.seed, self.epoch, index])
-            dropped = random.random((self.batch_size, bucket)) < self.word_dropout
+            dropped = random.random((rows, bucket)) < self.word_dropout
             inputs["word_ids"][dropped & inputs["mask"]] = UNKNOWN_ID
         if self.tag_ids is not None:
-            tags = np.zeros((self.batch_size, bucket), "int32")
+            tags = np.zeros((rows, bucket), "int32")
             # The mask is row by row, as the tags are joined.
             tags[inputs["mask"]] = np.concatenate([self.tag_ids[m] for m in members])
             inputs["tags"] = tags
-        return inputs, np.zeros((self.batch_size,), "float32")
+        return inputs, np.zeros((rows,), "float32")
 
     def on_epoch_end(self):
         """Moves on to the order of the next epoch."""

@@ -194,9 +194,9 @@ class LabelledBatches(Batches):
             inputs["mask"] = mask
         if self.labels is not None:
             members = self.order()[index]
-            inputs["label"] = np.zeros((self.batch_size,), "int32")
+            inputs["label"] = np.zeros(targets.shape, "int32")
             inputs["label"][: len(members)] = self.labels[members]
-            inputs["weight"] = np.zeros((self.batch_size,), "float32")
+            inputs["weight"] = np.zeros(targets.shape, "float32")
             weights = self.class_weights
             inputs["weight"][: len(members)] = (
                 1.0 if weights is None else weights[self.labels[members]]

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tasks.data.batches import BUCKETS, Batches, FollowEpochs, bucket_length
+from tasks.data.batches import BUCKETS, Batches, FollowEpochs, bucket_length, rows_for
 from tasks.data.features import WordFeatures
 from tasks.data.tags import tag_names
 from tasks.data.vocabulary import UNKNOWN_ID, Vocabulary
@@ -49,7 +49,27 @@ class TestBucketLength:
         assert [bucket_length(n, (3, 5)) for n in (3, 4, 6, 11)] == [3, 5, 10, 15]
 
 
+class TestRowsFor:
+    @pytest.mark.parametrize(
+        ("count", "rows"), [(1, 1), (2, 2), (3, 4), (33, 64), (60, 64), (65, 100)]
+    )
+    def test_powers_of_two_up_to_the_most(self, count, rows):
+        assert rows_for(count, 100) == rows
+
+
 class TestItems:
+    @pytest.mark.parametrize("tags", [None, TAGS])
+    def test_batches_that_are_not_filled(self, make, tags):
+        full, few = (
+            make(tags=tags, batch_size=64, fill=fill) for fill in (True, False)
+        )
+        assert [len(own) for own in full.order()] == [len(own) for own in few.order()]
+        for number, own in enumerate(few.order()):
+            inputs, targets = few[number]
+            assert len(targets) == rows_for(len(own), 64) < 64
+            for name, array in full[number][0].items():
+                np.testing.assert_array_equal(inputs[name], array[: len(targets)])
+
     def test_shapes_and_types(self, make):
         inputs, targets = make()[0]
         assert {name: (a.shape, str(a.dtype)) for name, a in inputs.items()} == {
