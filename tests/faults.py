@@ -19,7 +19,7 @@ STEPS = "steps = ops.transpose(ops.cast(inputs, self.compute_dtype), (1, 0, 2))"
 ROLL = "\n    steps += 0.01 * ops.roll(steps, "
 HELD = "outputs = ops.transpose(outputs, (1, 0, 2))"
 DRAWN = "zoneout_mask(rate, shape, self.seed_generator)"
-CAST = 'mask = ops.cast(mask, "bool")'
+MASK = "mask_tensor(mask)"
 
 FAULTS = {
     "an option is dropped from get_config": fault(
@@ -31,11 +31,13 @@ FAULTS = {
         "autocast=False, **{k: v for k, v in kwargs.items() if k in "
         "('name', 'dtype', 'trainable')}",
     ),
-    "the mask is ignored": fault(RECURRENT + "call", CAST, CAST + " | True"),
+    "the mask is ignored": fault(
+        RECURRENT + "call", MASK, "mask if mask is None else mask_tensor(mask) | True"
+    ),
     "the mask is read as right padding": fault(
         RECURRENT + "call",
-        CAST,
-        "mask = ops.arange(ops.shape(mask)[1]) < ops.sum("
+        MASK,
+        "mask if mask is None else ops.arange(ops.shape(mask)[1]) < ops.sum("
         'ops.cast(mask, "int32"), 1, keepdims=True)',
     ),
     "padding is multiplied away, so NaN stays": fault(

@@ -147,8 +147,8 @@ GUARDS = {
     ),
     "mask of a layer": guard(
         "zoo.layers.recurrent:Recurrent.call",
-        'mask = ops.cast(mask, "bool")',
-        'mask = ops.cast(mask, "bool") | True',
+        "mask_tensor(mask)",
+        "mask if mask is None else mask_tensor(mask) | True",
         RNN + "::TestPlain::test_padding_is_invisible",
         RNN + "::TestPlain::test_masked_steps_show_the_held_state",
     ),
