@@ -38,6 +38,10 @@ def search(
     ones are run again with fresh seeds, and the best mean wins. Data to test on have no
     place here: measure the result on them afterwards, once.
 
+    TensorFlow keeps what it has compiled after a trial's model is gone: 30 to 150 MB a
+    trial. Where some hundred trials do not fit, end the process now and then (`trials`
+    or `max_time` does) and call again: the search goes on.
+
     Args:
         task: Name of a task (`"ner"`), its class, a trained model's name or folder, or
             a loaded model; with a model, how to fine-tune it is searched.
