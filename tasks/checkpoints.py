@@ -8,7 +8,6 @@ import json
 import os
 from pathlib import Path
 
-import keras  # noqa: F401, which makes bfloat16 known to NumPy
 import numpy as np
 
 from tasks.errors import RunError
@@ -17,7 +16,8 @@ from zoo import locks
 SUFFIX = ".checkpoint"
 LOCK = ".lock"
 KEPT = 2
-_BFLOAT16 = np.dtype("bfloat16")
+# A name, as NumPy knows it from Keras, which a process that reads states has.
+_BFLOAT16 = "bfloat16"
 
 
 def paths_in(folder):
@@ -46,9 +46,11 @@ def write(folder, name, head, arrays):
     """
     stream, arrays = io.BytesIO(), [np.asarray(array) for array in arrays]
     # NumPy's files know no bfloat16: these are kept as the bits that they are.
-    short = [i for i, array in enumerate(arrays) if array.dtype == _BFLOAT16]
+    short = [i for i, array in enumerate(arrays) if array.dtype.name == _BFLOAT16]
+    for i in short:
+        arrays[i] = arrays[i].view("uint16")
     head = {**head, "bfloat16": short}
-    np.savez(stream, *(a.view("uint16") if a.dtype == _BFLOAT16 else a for a in arrays))
+    np.savez(stream, *arrays)
     body = json.dumps(head).encode() + b"\n" + stream.getvalue()
     path = Path(folder) / name
     partial = path.with_suffix(".partial")
