@@ -72,6 +72,8 @@ def searches(task, parts, fixed, args):
     import tuning
 
     train, held, _ = parts
+    # The search whose settings are trained again; of the others curves are wanted.
+    first = (args.algorithms[0], args.seeds[0])
     return {
         algorithm: [
             tuning.search(
@@ -83,7 +85,7 @@ def searches(task, parts, fixed, args):
                 overrides={**fixed, "epochs": args.epochs[task]},
                 directory=Path(args.output) / task / f"{algorithm}-{seed}",
                 seed=seed,
-                reruns=0 if args.toy or algorithm != args.algorithms[0] else 2,
+                reruns=2 if (algorithm, seed) == first and not args.toy else 0,
             )
             for seed in args.seeds
         ]
