@@ -227,7 +227,7 @@ class TestTwoDevices:
         assert np.isfinite(found).all()
 
     @pytest.mark.slow
-    def test_a_run_may_go_on_with_other_devices(self, tmp_path):
+    def test_a_run_may_go_on_with_other_devices(self, tmp_path, record_property):
         def job(epochs, strategy, folder):
             found = {"name": "language_modeling", "strategy": strategy, "epochs": 4}
             if folder is not None:
@@ -243,6 +243,7 @@ class TestTwoDevices:
         }
         compare(tmp_path, jobs)
         assert_alike(tmp_path, "straight", "two again")
+        record_property("tried", 2)  # from two to one, and back
 
 
 @on_tensorflow
