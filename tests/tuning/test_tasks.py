@@ -1,6 +1,7 @@
 """Searches over the zoo's own tasks."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,24 @@ import zoo
 task = zoo.load(sys.argv[1])
 series = np.array([float(x) for x in sys.argv[2].split()])
 print(task.evaluate(series)["skill"])
+"""
+ON_JAX = """
+import sys
+import keras
+import numpy as np
+import tuning
+assert keras.backend.backend() == "jax"
+series = np.array([float(x) for x in sys.argv[2].split()])
+result = tuning.search(
+    "forecasting", series[:100], series[90:], trials=2, algorithm="random", reruns=1,
+    overrides={
+        "horizon": 4, "context_length": 8, "architecture": "direct", "layer": "gru",
+        "units": [2, 4], "num_layers": 1, "epochs": 1,
+    },
+    directory=sys.argv[1], verbose=0,
+)
+print([record.status for record in result.trials.records])
+print(result.best.evaluate(series[90:])["skill"])
 """
 WORDS = [(["Ada", "lives", "here"], ["B-person", "O", "O"])] * 6 + [
     (["it", "rains", "in", "Rome"], ["O", "O", "O", "B-place"])
@@ -101,6 +120,31 @@ def test_the_best_forecaster_scores_the_same_in_a_fresh_process(tmp_path):
         check=True,
     )
     assert float(found.stdout.split()[-1]) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_a_search_on_jax_whose_best_scores_alike_on_tensorflow(tmp_path):
+    pytest.importorskip("jax")
+    series = " ".join(map(str, SERIES))
+
+    def run(code, backend, *arguments):
+        process = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "KERAS_BACKEND": backend},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert process.returncode == 0, process.stderr[-2000:]
+        return process.stdout.splitlines()[-2:]
+
+    folder = tmp_path / "s"
+    states, skill = run(ON_JAX, "jax", folder, series)
+    assert states == "['done', 'done']"
+    held = " ".join(map(str, SERIES[90:]))
+    again = run(SCORE, "tensorflow", folder / "best", held)[-1]
+    assert float(again) == pytest.approx(float(skill), abs=1e-4)
 
 
 @pytest.mark.slow

@@ -240,9 +240,7 @@ class AttentionCell(MemoryReader, Recurrent):
             self.build((inputs.shape[0], None, inputs.shape[1]), shape)
         memory = self.prepare(memory, memory_mask)
         steps = ops.expand_dims(inputs, 0)
-        self._check(
-            keras.KerasTensor((inputs.shape[0], 1, inputs.shape[1])), None, state
-        )
+        self._check(ops.expand_dims(inputs, 1), None, state)
         state = self._state(state, memory)
         run = self._begin(steps, memory, None, bool(training))
         multiply = Products(run.matrices, self._product_dtype)
