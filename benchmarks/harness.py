@@ -80,6 +80,14 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
+def started(contestants):
+    """Starts contestants as `race` takes them: dict of `Contestant`s."""
+    return {
+        name: start() if callable(start) else Contestant(*start)
+        for name, start in contestants.items()
+    }
+
+
 def race(contestants, rounds=7, seconds=0.3):
     """Times contestants in turns.
 
@@ -93,10 +101,7 @@ def race(contestants, rounds=7, seconds=0.3):
         Dict from names to dicts: `times` of all rounds in seconds, `first_call` in
         seconds (with imports, building and compiling), `memory` in MB.
     """
-    running = {
-        name: start() if callable(start) else Contestant(*start)
-        for name, start in contestants.items()
-    }
+    running = started(contestants)
     times = {name: [] for name in running}
     for _ in range(rounds):
         for name, contestant in running.items():

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from harness import Contestant, load, peak_memory, write
+from harness import load, peak_memory, started, write
 
 ROOT = Path(__file__).parents[1]
 MODELS = {
@@ -77,11 +77,11 @@ def serve(task, batch, seconds):
     """Asks for some time; returns a dict of what was measured."""
     import zoo
 
-    started = time.perf_counter()
+    begun_at = time.perf_counter()
     model = zoo.load(MODELS[task])
     for number in range(2 * len(SENTENCES)):
         answer(model, task, requests(task, batch, number))
-    ready, times = time.perf_counter() - started, []
+    ready, times = time.perf_counter() - begun_at, []
     while sum(times) < seconds:
         asked = requests(task, batch, len(times))
         begun = time.perf_counter()
@@ -102,10 +102,7 @@ def told(times, batch):
 
 def beside(contestants, batch, seconds, rounds):
     """What ours and a peer serve, asked in turns, each for so many seconds a turn."""
-    running = {
-        name: start() if callable(start) else Contestant(*start)
-        for name, start in contestants.items()
-    }
+    running = started(contestants)
     times = {name: [] for name in running}
     for _ in range(rounds):
         for name, contestant in running.items():

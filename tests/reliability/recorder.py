@@ -36,7 +36,8 @@ class Recorder:
             if said.get("seen") not in (None, *seen):
                 seen.append(said["seen"])
         if outcome == "skipped":
-            why = report.longrepr[2].removeprefix("Skipped: ")
+            why = getattr(report, "wasxfail", None)
+            why = why or report.longrepr[2].removeprefix("Skipped: ")
             kept.setdefault("why", [])
             if why not in kept["why"]:
                 kept["why"].append(why)

@@ -95,11 +95,14 @@ def test_twenty_loads(tried):
     tried(20, f"memory {growth:+.1%} in 20 loads")
 
 
-def test_what_twenty_loads_with_an_answer_each_keep(tried):
-    """TensorFlow keeps what XLA has compiled, long after its model is gone."""
+@pytest.mark.xfail(
+    strict=True,
+    reason="20 loads with an answer each: missed, memory grows by more than 5 %, as "
+    "TensorFlow keeps what XLA has compiled after its model is gone",
+)
+def test_twenty_loads_with_an_answer_each(tried):
     before, after, _ = watched("forecasting_lstm.m4_hourly", "load and ask", 20)
-    each = (after["memory"] - before["memory"]) / 20
-    assert each < 25
     assert after["files"] == before["files"]
     assert after["threads"] == before["threads"]
-    tried(20, f"{each:.0f} MB a load and answer: what XLA compiled, TensorFlow keeps")
+    assert after["memory"] < 1.05 * before["memory"]
+    tried(20)
