@@ -8,8 +8,9 @@ with several seeds of its own; all choose by the development part. Then the defa
 and the settings that the first search found are trained with fresh seeds, and
 scored on the development and the test part, which no search has seen.
 
-A stopped run goes on where it was when it is called again. `--toy` checks the script in
-minutes; what it writes means nothing.
+A stopped run goes on where it was when it is called again. `--add` searches with the
+seeds alone that the results of the same name and budget lack. `--toy` checks the script
+in minutes; what it writes means nothing.
 """
 
 import argparse
@@ -73,7 +74,7 @@ def searches(task, parts, fixed, args):
 
     train, held, _ = parts
     # The search whose settings are trained again; of the others curves are wanted.
-    first = (args.algorithms[0], args.seeds[0])
+    first = None if args.earlier else (args.algorithms[0], args.seeds[0])
     return {
         algorithm: [
             tuning.search(
@@ -127,6 +128,37 @@ def trained(task, parts, values, folder, seed):
     return scores
 
 
+def curves(found):
+    """What is kept of all searches: dict from algorithm to their results."""
+    return {
+        "best_so_far": {
+            name: [best_so_far(result) for result in results]
+            for name, results in found.items()
+        },
+        "failed_trials": {
+            name: sum(r.status == "failed" for x in results for r in x.trials.records)
+            for name, results in found.items()
+        },
+        "seconds": {
+            name: [round(result.seconds) for result in results]
+            for name, results in found.items()
+        },
+    }
+
+
+def add(earlier, task, parts, fixed, args):
+    """Earlier results of a task, with the curves of further searches."""
+    found = searches(task, parts, fixed, args)
+    space = json.loads(json.dumps(found[args.algorithms[0]][0].space))
+    if space != earlier["space"] or set(found) != set(earlier["best_so_far"]):
+        raise SystemExit(f"{task}: the earlier searches had another space")
+    more = curves(found)
+    for name in found:
+        for kind in more:
+            earlier[kind][name] += more[kind][name]
+    return earlier
+
+
 def compare(task, args):
     """Everything about one task, as plain data."""
     from tasks.recipes.runs import Runs
@@ -134,6 +166,8 @@ def compare(task, args):
     parts, fixed = READERS[task](args.data_dir, args.toy)
     if task == "forecasting" and args.forecasting_windows:
         fixed["windows_per_epoch"] = args.forecasting_windows
+    if args.earlier:
+        return add(args.earlier["tasks"][task], task, parts, fixed, args)
     found = searches(task, parts, fixed, args)
     # What is searched keeps its default, what is fixed for all stays fixed.
     first = found[args.algorithms[0]][0]
@@ -151,18 +185,7 @@ def compare(task, args):
         "space": searched,
         "settings": settings,
         "scores": {name: runs.summary(name) for name in settings},
-        "best_so_far": {
-            name: [best_so_far(result) for result in results]
-            for name, results in found.items()
-        },
-        "failed_trials": {
-            name: sum(r.status == "failed" for x in results for r in x.trials.records)
-            for name, results in found.items()
-        },
-        "seconds": {
-            name: [round(result.seconds) for result in results]
-            for name, results in found.items()
-        },
+        **curves(found),
     }
 
 
@@ -229,6 +252,9 @@ def main():
         "--forecasting-windows", type=int, help="of an epoch (default: all)"
     )
     parser.add_argument("--name", default="searches", help="of the result's files")
+    parser.add_argument(
+        "--add", action="store_true", help="to what the results' file holds"
+    )
     parser.add_argument("--toy", action="store_true", help="a minute; means nothing")
     args = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -236,11 +262,25 @@ def main():
     if args.toy:
         args.trials, args.seeds, args.fresh = 2, args.seeds[:1], args.fresh[:1]
         args.epochs = dict.fromkeys(args.epochs, 1)
-    content = {
+    budget = {
         "trials": args.trials,
-        "search_seeds": args.seeds,
         "fresh_seeds": args.fresh,
         "epochs": args.epochs,
+        "windows": args.forecasting_windows,
+    }
+    before, args.earlier = [], None
+    if args.add:
+        args.earlier = json.loads((RESULTS / f"{args.name}.json").read_text("utf-8"))
+        if any(args.earlier.get(key, value) != value for key, value in budget.items()):
+            parser.error(f"--add: {args.name}.json comes from another budget")
+        before = args.earlier["search_seeds"]
+        args.tasks = list(args.earlier["tasks"])
+        args.seeds = [seed for seed in args.seeds if seed not in before]
+        if not args.seeds:
+            parser.error(f"--add: {args.name}.json has these seeds: {before}")
+    content = {
+        **budget,
+        "search_seeds": [*before, *args.seeds],
         "tasks": {task: compare(task, args) for task in args.tasks},
     }
     print(table(content))

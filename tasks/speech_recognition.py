@@ -13,6 +13,7 @@ from tasks.data.speech import SpeechBatches, spoken_from
 from tasks.data.spelling import Speller, steps_needed, tidy
 from tasks.data.vocabulary import Vocabulary
 from tasks.decoding.ctc import PathSearch, PrefixSearch
+from tasks.decoding.lexicon import Lexicon
 from tasks.exports import export_model
 from tasks.listening import Listener
 from tasks.metrics.speech import transcript_scores
@@ -42,6 +43,7 @@ OPTIONS = dict(
     dropout=0.2,
     hidden_dropout=0.1,
     max_seconds=30.0,
+    lexicon=None,
 )
 MONITORS = ("wer", "cer")
 
@@ -72,9 +74,13 @@ class SpeechRecognizer(Task):
         hidden_dropout: Rate of variational dropout between layers.
         max_seconds: Longer recordings are read in pieces of at most so many seconds,
             cut where it is quiet; in training they are refused.
+        lexicon: List of the words that may be heard, in any order and number, or `None`
+            for any. Can be changed when a recognizer is loaded.
 
     Raises:
-        ValueError: If an option is unknown or out of range.
+        TypeError: If `lexicon` is no list of strings.
+        ValueError: If an option is unknown or out of range, or a word of `lexicon` has
+            characters that are not in the vocabulary.
 
     Example:
 
@@ -104,6 +110,8 @@ class SpeechRecognizer(Task):
         self.options = self._complete(options)
         self.speller, self.scaler = Speller(vocabulary), scaler
         self.log_mel = _log_mel(self.options, scaler)
+        words = self.options["lexicon"]
+        self.lexicon = None if words is None else Lexicon.of(words, self.speller)
         if not self.options["max_seconds"] >= 1:
             raise ValueError(
                 "`max_seconds` must be at least 1. Received: "
@@ -177,7 +185,7 @@ class SpeechRecognizer(Task):
             batch_size: Most recordings, or pieces of long ones, at once.
             rate: Samples per second of arrays that come without.
             beam_width: See `tasks.decoding.ctc.PrefixSearch`; 1 takes the likeliest
-                character at each step.
+                character at each step, which a lexicon does not allow.
             verbose: Whether to show a progress bar; by default with 20 batches or more.
 
         Returns:
@@ -190,7 +198,7 @@ class SpeechRecognizer(Task):
             ValueError: If a recording cannot be read, or a number is out of range.
         """
         check_batch_size(batch_size)
-        how = _search(beam_width)
+        how = self._search(beam_width)
         single, recordings = recordings_from(inputs)
         results = self.listener.transcripts(recordings, how, batch_size, rate, verbose)
         return results[0] if single else results
@@ -211,7 +219,7 @@ class SpeechRecognizer(Task):
                 TensorFlow.
         """
         if strings:
-            export_transcripts(self, folder, _search(beam_width))
+            export_transcripts(self, folder, self._search(beam_width))
         else:
             export_model(self.model, folder, self.assets())
 
@@ -235,7 +243,7 @@ class SpeechRecognizer(Task):
         examples = some(spoken_from(data))
         found = self.listener.transcripts(
             [example.recording for example in examples],
-            _search(beam_width),
+            self._search(beam_width),
             batch_size,
             rate,
             timed=False,
@@ -270,7 +278,8 @@ class SpeechRecognizer(Task):
                 `tf.data.Dataset`; see `tasks.data.speech.spoken_from`. What `predict`
                 takes is a recording.
             validation_data: The same. Scored after each epoch, by the likeliest
-                character at each step; the weights of the best epoch are kept.
+                character at each step, whatever the lexicon; the weights of the best
+                epoch are kept.
             epochs: Passes over the data.
             batch_size: Recordings a step.
             learning_rate: Highest rate of Adam; warms up, then decays.
@@ -324,6 +333,15 @@ class SpeechRecognizer(Task):
             **run,
         )
 
+    def _search(self, beam_width):
+        if beam_width == 1 and not isinstance(beam_width, bool) and not self.lexicon:
+            return PathSearch()
+        try:
+            return PrefixSearch(beam_width, lexicon=self.lexicon)
+        except ValueError as error:
+            message = str(error).replace("`width`", "`beam_width`")
+            raise ValueError(message) from None
+
     def _score(self, monitor, features, texts):
         found = self.listener.texts(features, PathSearch(), 32)
         return transcript_scores(found, texts)[monitor]
@@ -362,14 +380,3 @@ class SpeechRecognizer(Task):
 def _log_mel(options, scaler):
     names = ("sample_rate", "window", "step", "num_mels", "normalization")
     return LogMel(**{name: options[name] for name in names}, scaler=scaler)
-
-
-def _search(beam_width):
-    if beam_width == 1 and not isinstance(beam_width, bool):
-        return PathSearch()
-    try:
-        return PrefixSearch(beam_width)
-    except ValueError:
-        raise ValueError(
-            f"`beam_width` must be a positive integer. Received: {beam_width!r}"
-        ) from None

@@ -15,9 +15,11 @@ class StreamBatches(keras.utils.PyDataset):
     """Batches of chunks of documents, in an order that can be repeated.
 
     A single document is cut into as many parts as there are rows, which are read side
-    by side. With `reset_rate`, some chunks are read as if a document began there: a
-    model whose state is always carried on learns nothing of beginnings, and may not
-    work from an empty state at all.
+    by side, each as a document of its own. With `reset_rate`, some more chunks are read
+    as if a document began there: a model whose state is always carried on learns
+    nothing of beginnings, and may not work from an empty state at all. An empty state
+    with a token before it that is no beginning would be stranger still: a model has
+    been seen to guess worse than chance for thousands of characters after one.
 
     Several are dealt out to the rows, longest first, so that all rows end at nearly the
     same time; with `shuffle`, which row gets which, and in which order it reads them,
@@ -168,7 +170,6 @@ def _pair(document, first):
 
 
 def _cut(document, rows):
-    """One document in parts of nearly one length; each goes on where one ended."""
-    before, after = _pair(document, PADDING_ID)
-    parts = zip(np.array_split(before, rows), np.array_split(after, rows), strict=True)
-    return [(a, b) for a, b in parts if len(b)]
+    """One document in parts of nearly one length, each read as a document."""
+    parts = np.array_split(document, rows)
+    return [_pair(part, PADDING_ID) for part in parts if len(part)]

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from tasks.data.vocabulary import RESERVED
+from tasks.decoding.lexicon import Lexicon
 from zoo.ops.scan import time_scan
 
 _NEVER = -1e9
@@ -90,13 +91,17 @@ class PrefixSearch:
     Wide enough, it finds the likeliest text, which need not be that of the likeliest
     path. Beginnings are told apart by their length and two hashes of 32 bits.
 
+    With a lexicon nothing is followed but beginnings of texts of its words. The best
+    text of whole words is always among them, so that there is one in the end.
+
     Args:
         width: Number of beginnings that are followed.
         merge: Whether paths of one beginning are added up. If not, single paths are
             followed; with `width=1` that is `PathSearch`.
+        lexicon: `tasks.decoding.lexicon.Lexicon`, or `None` for any texts.
 
     Raises:
-        ValueError: If `width` is not a positive integer.
+        ValueError: If `width` is not a positive integer, or is 1 with a lexicon.
 
     Reference:
         - Hannun, Maas, Jurafsky and Ng, [First-pass large vocabulary continuous speech
@@ -106,11 +111,14 @@ class PrefixSearch:
 
     width: int = 10
     merge: bool = True
+    lexicon: Lexicon | None = None
 
     def __post_init__(self):
         value = self.width
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"`width` must be a positive integer. Received: {value!r}")
+        if self.lexicon is not None and value < 2:
+            raise ValueError(f"With a lexicon `width` must be 2 or more, not {value}.")
 
     def search(self, log_probabilities, mask):
         """Decodes; see `PathSearch.search`, with `width` texts for each row."""
@@ -132,8 +140,12 @@ class PrefixSearch:
             step, tuple(beam), (chances, inside), (record, record)
         )
         last = _Beam(*last)
-        scores = _log_add(last.blank, last.token)
-        return Decoded(scores, _traced(tokens, parents))
+        scores, order = _log_add(last.blank, last.token), None
+        if self.lexicon is not None:
+            whole = ops.take(ops.convert_to_tensor(self.lexicon.whole), last.place)
+            scores, order = ops.top_k(ops.where(whole, scores, _NEVER), self.width)
+            order = ops.cast(order, "int32")
+        return Decoded(scores, _traced(tokens, parents, order))
 
     def _start(self, rows):
         zeros = ops.zeros((rows, self.width), "int32")
@@ -141,7 +153,7 @@ class PrefixSearch:
         never = ops.tile(ops.convert_to_tensor(low), (rows, 1))
         low[:, 0] = 0.0  # the others would be the same beginning again
         empty = ops.tile(ops.convert_to_tensor(low), (rows, 1))
-        return _Beam(empty, never, zeros, zeros, zeros, zeros)
+        return _Beam(empty, never, zeros, zeros, zeros, zeros, zeros)
 
     def _advance(self, beam, chances):
         """All that one step makes of the beginnings, and the best of it.
@@ -165,22 +177,41 @@ class PrefixSearch:
         flat = ops.reshape(longer, (ops.shape(total)[0], -1))
         blank = ops.concatenate([*stays[0], ops.full_like(flat, _NEVER)], 1)
         token = ops.concatenate([*stays[1], flat], 1)
-        best, places = ops.top_k(_log_add(blank, token), self.width)
+        score = _log_add(blank, token)
+        _, places = ops.top_k(self._preferred(beam, score), self.width)
         places = ops.cast(places, "int32")
         stay, size = 2 * self.width, longer.shape[-1]
         beyond = ops.maximum(places - stay, 0)
         tokens = ops.where(places < stay, 0, beyond % size)
         parents = ops.where(places < stay, places % self.width, beyond // size)
         # What cannot be is no beginning of anything.
-        alive = best > _NEVER / 2
+        alive = _picked(score, places) > _NEVER / 2
         tokens = ops.where(alive, tokens, 0)
         parts = [ops.where(alive, _picked(x, places), _NEVER) for x in (blank, token)]
-        names = [ops.where(alive, _picked(x, parents), 0) for x in beam[2:]]
+        *names, place = (ops.where(alive, _picked(x, parents), 0) for x in beam[2:])
         named = (
             ops.where(tokens > 0, x, old)
             for x, old in zip(_name(names, tokens), names, strict=True)
         )
-        return _Beam(*parts, *named), tokens, parents
+        if self.lexicon is not None:
+            after = ops.convert_to_tensor(self.lexicon.after.reshape(-1))
+            moved = ops.take(after, place * self.lexicon.labels + tokens)
+            place = ops.where(tokens > 0, moved, place)
+        return _Beam(*parts, *named, place), tokens, parents
+
+    def _preferred(self, beam, score):
+        """Scores to choose by: those given, but the best whole text comes first."""
+        if self.lexicon is None:
+            return score
+        after, whole = self.lexicon.after, self.lexicon.whole
+        by_label = ops.convert_to_tensor((after >= 0) & whole[after])
+        stays = ops.take(ops.convert_to_tensor(whole), beam.place)
+        longer = ops.take(by_label, beam.place, 0)
+        longer = ops.reshape(longer, (ops.shape(score)[0], -1))
+        ended = ops.concatenate([stays, stays, longer], 1)
+        first = ops.argmax(ops.where(ended, score, 2 * _NEVER), 1)
+        places = ops.arange(ops.shape(score)[1], dtype="int32")
+        return ops.where(places == ops.cast(first, "int32")[:, None], 1.0, score)
 
     def _longer(self, beam, total, chances):
         """Scores of each beginning with one token more, `(rows, width, labels)`."""
@@ -188,6 +219,11 @@ class PrefixSearch:
         again = beam.last[:, :, None] == labels
         # The same token twice needs a blank between.
         before = ops.where(again, beam.blank[:, :, None], total[:, :, None])
+        if self.lexicon is not None:
+            may = ops.take(
+                ops.convert_to_tensor(self.lexicon.after >= 0), beam.place, 0
+            )
+            before = ops.where(may, before, _NEVER)
         return ops.where(labels < RESERVED, _NEVER, before + chances[:, None])
 
 
@@ -200,6 +236,7 @@ class _Beam(NamedTuple):
     length: Any
     hash_a: Any
     hash_b: Any
+    place: Any  # in the lexicon
 
 
 def _name(names, token):
@@ -218,8 +255,8 @@ def _merged(beam, longer):
         `longer` without them, and what each of the beam gets, `(rows, width)`.
     """
     # For each pair: the first with the second's last token.
-    names = [x[:, :, None] for x in beam[2:]]
-    last, length, a, b = (x[:, None, :] for x in beam[2:])
+    names = [x[:, :, None] for x in beam[2:6]]
+    last, length, a, b = (x[:, None, :] for x in beam[2:6])
     _, longer_length, longer_a, longer_b = _name(names, last)
     same = ops.logical_and(longer_a == a, longer_b == b)
     same = ops.logical_and(same, ops.logical_and(longer_length == length, last > 0))
@@ -232,10 +269,12 @@ def _merged(beam, longer):
     return ops.where(gone, _NEVER, longer), joined
 
 
-def _traced(tokens, parents):
+def _traced(tokens, parents, order=None):
     """Tokens of each text at the steps where they came, `(rows, width, time)`."""
-    width = ops.shape(parents)[2]
-    start = ops.zeros_like(parents[0]) + ops.arange(width, dtype="int32")
+    start = order
+    if start is None:
+        width = ops.shape(parents)[2]
+        start = ops.zeros_like(parents[0]) + ops.arange(width, dtype="int32")
 
     def step(state, inputs):
         (at,), (tokens, parents) = state, inputs

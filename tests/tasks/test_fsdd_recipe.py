@@ -134,13 +134,16 @@ def test_the_card_has_a_row_for_each_speaker_and_the_mean(tmp_path):
     for n, speaker in enumerate(SPEAKERS):
         rate = (n + 1) / 10
         folds.results[f"{speaker}/1"] = {
-            **{name: rate for name in ("wer", "cer", "joined_wer", "joined_cer")},
+            **{name: rate for name in ("wer", "joined_wer", "free_wer")},
+            "free_joined_wer": 0.25,
+            "dev_wer": 0.05,
             "neighbour_wer": 0.5,
             "seconds": 7,
         }
     text = fsdd.card_text(folds, SPEAKERS, 0.123)
-    assert "| theo | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 |" in text
+    assert "| theo | 50.0 | 50.0 | 50.0 | 25.0 | 50.0 |" in text
     assert "| all | 35.0 ± 18.7 |" in text and "12.3" in text
+    assert "the error rate is 5.0 " in " ".join(text.split())
     assert "Each of the six speakers was held out once." in text
     assert "Only theo and yweweler were" in fsdd.card_text(folds, SPEAKERS[4:], 0.1)
     assert fsdd.command([1], SPEAKERS).endswith("--data-dir DIR --seeds 1")
@@ -167,6 +170,8 @@ def test_a_recognizer_is_made_from_the_archive(archive, tmp_path, monkeypatch):
     made = tmp_path / "out" / fsdd.NAME
     model, card = zoo.load(made), zoo.card(made)
     assert len(model.examples()) == 2
+    assert model.options["lexicon"] == DIGITS
+    assert {"wer", "free_wer"} <= set(card.data["metrics"])
     assert "{" not in str(card).split("---")[2]
     assert card.data["metrics"]["wer"]["seeds"] == [1]
     assert card.data["baseline"]["same_digit_wer"] == 0.9

@@ -385,6 +385,76 @@ def test_answers_can_be_drawn_and_shown(trained, held, tmp_path):
     empty.plot()
 
 
+# === Lexicon ===
+
+
+@pytest.fixture(scope="module")
+def few_words(trained, held, tmp_path_factory):
+    """The same recognizer with half of the words of the recordings held out."""
+    saved = trained.save(tmp_path_factory.mktemp("lexicon") / "free")
+    words = sorted({word for _, text in held for word in text.split()})[::2]
+    return zoo.load(saved, lexicon=words)
+
+
+def test_nothing_but_words_of_a_lexicon_is_heard(trained, few_words, held):
+    words, paths = set(few_words.options["lexicon"]), [path for path, _ in held]
+    results = few_words.predict(paths)
+    assert {w.text for result in results for w in result.words} <= words
+    texts = {c.text for result in results for c in result.candidates}
+    assert len(texts) > 10 and {w for text in texts for w in text.split()} <= words
+    # What is in the lexicon is heard as before.
+    free = trained.predict(paths)
+    known = [n for n, r in enumerate(free) if set(r.text.split()) <= words]
+    assert len(known) > 2
+    assert all(results[n].text == free[n].text for n in known)
+    # Where only these words are said, it can but help.
+    possible = [(path, text) for path, text in held if set(text.split()) <= words]
+    scores = few_words.evaluate(possible)
+    assert scores["wer"] <= trained.evaluate(possible)["wer"] < 0.5
+
+
+def test_a_lexicon_is_saved_and_can_be_lifted(trained, few_words, held, tmp_path):
+    paths = [path for path, _ in held]
+    saved = few_words.save(tmp_path / "held")
+    again, free = zoo.load(saved), zoo.load(saved, lexicon=None)
+    texts = [result.text for result in few_words.predict(paths)]
+    assert texts == [result.text for result in again.predict(paths)]
+    lifted = [result.text for result in free.predict(paths)]
+    assert texts != lifted == [result.text for result in trained.predict(paths)]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="for its graphs")
+def test_an_exported_recognizer_keeps_its_lexicon(few_words, held, tmp_path):
+    import tensorflow as tf
+
+    few_words.export(tmp_path / "served")
+    serve = tf.saved_model.load(tmp_path / "served").signatures["serving_default"]
+    for path, _ in held[:5]:
+        (samples,) = few_words.listener.samples([path])
+        answer = serve(
+            samples=tf.constant(samples[None]), lengths=tf.constant([len(samples)])
+        )
+        assert answer["text"].numpy()[0].decode() == few_words.predict(path).text
+
+
+def test_strange_recordings_have_an_answer_with_a_lexicon(few_words):
+    assert few_words.predict(np.zeros(0), rate=RATE).text == ""
+    noise = np.random.default_rng(0).normal(size=RATE) * 0.1
+    words = set(few_words.options["lexicon"])
+    for samples in (np.zeros(RATE), noise):
+        found = few_words.predict(samples, rate=RATE)
+        assert np.isfinite(found.score) and set(found.text.split()) <= words
+
+
+def test_a_lexicon_needs_a_search_and_known_letters(few_words, train):
+    with pytest.raises(ValueError, match="With a lexicon `beam_width` must be 2"):
+        few_words.predict(np.zeros(RATE), rate=RATE, beam_width=1)
+    with pytest.raises(ValueError, match="the word 'axe' with 'ex'; this recognizer"):
+        make(train, lexicon=["ab", "axe"])
+    with pytest.raises(TypeError, match="must be a list of words. Received: 'ab'"):
+        make(train, lexicon="ab")
+
+
 # === Training ===
 
 
