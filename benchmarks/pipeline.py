@@ -20,12 +20,14 @@ ROWS = 64
 
 
 def words_of(task):
-    """Words that a task knows."""
+    """Words that a task knows; one that is not trained knows too few."""
+    known = ()
     if hasattr(task, "features"):
-        return [w for w in task.features.words.items if w.isalpha()][:3000]
-    if hasattr(task, "coder"):
-        return [w for w in task.coder.vocabulary.items if w.isalpha()][:3000]
-    return "a the old new man woman dog sits runs on in with red two blue hat".split()
+        known = task.features.words.items
+    elif hasattr(task, "coder"):
+        known = task.coder.vocabulary.items
+    words = [word for word in known if word.isalpha()][:3000]
+    return words or "a the old new man woman dog sits runs on in with red two blue hat".split()
 
 
 def sentences(task, count, mean=14):

@@ -18,6 +18,7 @@ from tasks.tagger import build_tagger
 from tasks.task import Task
 from tasks.training import BestWeights
 from tasks.watching import SHOWN
+from tasks.writing import some
 from zoo.preset import loadable
 
 SIZES = dict(
@@ -167,12 +168,13 @@ class NamedEntityTagger(Task):
         Returns:
             Dict of floats, fractions of 1: `"f1"`, `"precision"`, `"recall"`,
             `"surface_f1"` (distinct surface forms, as WNUT-17 counts) and
-            `"f1_<label>"` for each label.
+            `"f1_<label>"` for each label; those that the tagger does not know are
+            missed.
 
         Raises:
-            ValueError: If the data cannot be read, or has unknown labels.
+            ValueError: If the data cannot be read or are empty.
         """
-        examples = examples_from(data)
+        examples = some(examples_from(data))
         tokens = [tokens for tokens, _ in examples]
         gold = [tags for _, tags in examples]
         found, _ = self._tag(tokens, batch_size)
@@ -216,9 +218,7 @@ class NamedEntityTagger(Task):
             ValueError: If the data cannot be read, is empty, or has labels the tagger
                 does not know.
         """
-        examples = examples_from(data, self.labels)
-        if not examples:
-            raise ValueError("`data` holds no sentences to train on.")
+        examples = some(examples_from(data, self.labels))
         batches = Batches(
             [tokens for tokens, _ in examples],
             [tags for _, tags in examples],
@@ -231,7 +231,7 @@ class NamedEntityTagger(Task):
         )
         best = show = None
         if validation_data is not None:
-            held = examples_from(validation_data, self.labels)
+            held = some(examples_from(validation_data, self.labels))
             show = partial(self.predict, [tokens for tokens, _ in held[:SHOWN]])
             best = partial(BestWeights, lambda: self.evaluate(held)["f1"], "val_f1")
         return self._fit(

@@ -20,6 +20,7 @@ from tasks.task import Task
 from tasks.text_classifier import build_classifier
 from tasks.training import BestWeights
 from tasks.watching import SHOWN
+from tasks.writing import some
 from zoo.preset import loadable
 
 SIZES = dict(
@@ -232,9 +233,7 @@ class TextClassifier(Task):
         return classification_scores(truth, np.stack([a[0] for a in answers]))
 
     def _examples_from(self, data):
-        examples = labelled_from(data, self.labels)
-        if not examples:
-            raise ValueError("`data` is empty: there are no examples.")
+        examples = some(labelled_from(data, self.labels))
         return examples, np.array([self.labels.index(label) for _, label in examples])
 
     def fit(

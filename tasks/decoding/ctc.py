@@ -149,10 +149,13 @@ class PrefixSearch:
 
     def _start(self, rows):
         zeros = ops.zeros((rows, self.width), "int32")
-        low = np.full((1, self.width), _NEVER, "float32")
-        never = ops.tile(ops.convert_to_tensor(low), (rows, 1))
-        low[:, 0] = 0.0  # the others would be the same beginning again
-        empty = ops.tile(ops.convert_to_tensor(low), (rows, 1))
+        never = np.full((1, self.width), _NEVER, "float32")
+        # A copy: on JAX a tensor may share the memory of the array it was made from.
+        empty = never.copy()
+        empty[:, 0] = 0.0  # the others would be the same beginning again
+        empty, never = (
+            ops.tile(ops.convert_to_tensor(low), (rows, 1)) for low in (empty, never)
+        )
         return _Beam(empty, never, zeros, zeros, zeros, zeros, zeros)
 
     def _advance(self, beam, chances):

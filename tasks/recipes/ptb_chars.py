@@ -32,7 +32,7 @@ FRONT = {
 
 
 def add_arguments(parser):
-    runs.add_arguments(parser, VARIANTS, epochs=5, learning_rate=3e-3)
+    runs.add_arguments(parser, VARIANTS, epochs=12, learning_rate=2e-3)
 
 
 def run(args):

@@ -18,7 +18,7 @@ OPTIONS = dict(
     vocabulary_size=3000,
     units=192,
     embedding_dim=96,
-    dropout=0.15,
+    dropout=0.1,
     label_smoothing=0.1,
     encoder_options={"zoneout_h": 0.05, "zoneout_c": 0.1},
     decoder_options={"zoneout_h": 0.05, "zoneout_c": 0.1},
@@ -50,7 +50,7 @@ FRONT = {
 
 
 def add_arguments(parser):
-    runs.add_arguments(parser, VARIANTS, epochs=5, learning_rate=2e-3)
+    runs.add_arguments(parser, VARIANTS, epochs=8, learning_rate=3e-3)
 
 
 def run(args):

@@ -214,8 +214,15 @@ def test_evaluate_names_the_scores_of_the_field(trained):
     assert fields <= set(scores)
 
 
-def test_evaluate_without_sentences_is_zero(trained):
-    assert trained.evaluate([])["f1"] == 0.0
+@pytest.mark.parametrize("data", [[], [([], [])]], ids=str)
+def test_nothing_to_evaluate_is_told(trained, data):
+    with pytest.raises(ValueError, match="`data` is empty"):
+        trained.evaluate(data)
+
+
+def test_labels_that_a_tagger_does_not_know_are_missed(trained):
+    scores = trained.evaluate([(["Aspirin"], ["B-DRUG"])])
+    assert scores["f1_DRUG"] == scores["recall"] == 0.0
 
 
 def test_unknown_labels_are_told_what_to_do():
