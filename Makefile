@@ -16,10 +16,11 @@ PYTEST = $(RUN) -m pytest -n auto --dist loadfile
 JAX_CACHE := JAX_COMPILATION_CACHE_DIR=$(VENV)/.jax-cache \
 	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES=-1
-# JAX compiles every eager call anew, which takes long: one layer's contract and the
-# core in `make test`, everything in `make test-all`.
+# JAX compiles every eager call anew, which takes long: one layer's contract, the core
+# and one search in `make test`, everything in `make test-all`.
 ON_JAX := tests/zoo/ops/test_scan.py tests/zoo/ops/test_lstm.py \
-	tests/zoo/layers/test_zoneout_lstm.py -k "TestZoneout or test_scan or test_lstm"
+	tests/zoo/layers/test_zoneout_lstm.py tests/tasks/decoding/test_ctc.py \
+	-k "TestZoneout or test_scan or test_lstm or test_ctc"
 
 .PHONY: help demo test test-all test-tensorflow test-jax test-torch audit lint bench
 .NOTPARALLEL:
@@ -37,7 +38,7 @@ demo: $(USER)
 test: test-tensorflow test-jax test-torch
 
 test-all: FAST :=
-test-all: ON_JAX := tests/zoo/ops tests/zoo/layers
+test-all: ON_JAX := tests/zoo/ops tests/zoo/layers tests/tasks/decoding
 test-all: test audit
 
 test-tensorflow: $(DEV)
