@@ -27,7 +27,10 @@ def words_of(task):
     elif hasattr(task, "coder"):
         known = task.coder.vocabulary.items
     words = [word for word in known if word.isalpha()][:3000]
-    return words or "a the old new man woman dog sits runs on in with red two blue hat".split()
+    return (
+        words
+        or "a the old new man woman dog sits runs on in with red two blue hat".split()
+    )
 
 
 def sentences(task, count, mean=14):

@@ -10,7 +10,7 @@ from tasks.data.log_mel import LogMel, learn_scaler
 from tasks.data.pipeline import as_dataset
 from tasks.data.spec_augment import SpecAugment
 from tasks.data.speech import SpeechBatches, spoken_from
-from tasks.data.spelling import Speller, steps_needed, tidy
+from tasks.data.spelling import Speller, check_steps, tidy
 from tasks.data.vocabulary import Vocabulary
 from tasks.decoding.ctc import PathSearch, PrefixSearch
 from tasks.decoding.lexicon import Lexicon
@@ -304,7 +304,7 @@ class SpeechRecognizer(Task):
         augment = SpecAugment(masks, time_mask, mel_mask, stretch, warp)
         features, texts, checksum = self._read(data, rate)
         ids = [self.speller.encode(text, n) for n, text in enumerate(texts)]
-        self._check_steps(features, ids, texts)
+        check_steps(features, ids, texts, self.options["time_reduction"])
         batches = SpeechBatches(
             features,
             ids,
@@ -362,19 +362,6 @@ class SpeechRecognizer(Task):
             checksum = crc32(x.tobytes(), checksum)
             checksum = crc32(text.encode("utf-8", "surrogatepass"), checksum)
         return self.log_mel.of(samples), texts, checksum
-
-    def _check_steps(self, features, ids, texts):
-        """Refuses a text that no alignment could bring into its recording."""
-        for number, (x, own) in enumerate(zip(features, ids, strict=True)):
-            steps = -(-len(x) // self.options["time_reduction"])
-            needed = steps_needed(own)
-            if steps < needed:
-                raise ValueError(
-                    f"Example {number} is too short for its text "
-                    f"{texts[number]!r:.60}: it has {steps} steps, and {needed} are "
-                    "needed. Is it the right text? If so, lower `time_reduction` or "
-                    "`step`."
-                )
 
 
 def _log_mel(options, scaler):

@@ -54,3 +54,25 @@ class Speller:
 def steps_needed(ids):
     """Steps that CTC needs for a text: one a character, and one between equal ones."""
     return len(ids) + int((ids[1:] == ids[:-1]).sum())
+
+
+def check_steps(features, ids, texts, reduction):
+    """Refuses a text that no alignment could bring into its recording.
+
+    Args:
+        features: List of arrays `(frames, bands)`.
+        ids: List of the ids of their texts.
+        texts: List of strings, to be named.
+        reduction: Frames that become one step.
+
+    Raises:
+        ValueError: If there are too few steps for one of the texts.
+    """
+    for number, (x, own) in enumerate(zip(features, ids, strict=True)):
+        steps, needed = -(-len(x) // reduction), steps_needed(own)
+        if steps < needed:
+            raise ValueError(
+                f"Example {number} is too short for its text {texts[number]!r:.60}: it "
+                f"has {steps} steps, and {needed} are needed. Is it the right text? If "
+                "so, lower `time_reduction` or `step`."
+            )

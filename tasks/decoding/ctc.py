@@ -10,11 +10,9 @@ import numpy as np
 from keras import ops
 
 from tasks.data.vocabulary import RESERVED
+from tasks.decoding.beginnings import NEVER, Beginnings, log_add, longer_names, merged
 from tasks.decoding.lexicon import Lexicon
 from zoo.ops.scan import time_scan
-
-_NEVER = -1e9
-_PRIMES = (1_000_003, 16_777_619)
 
 
 class Decoded(NamedTuple):
@@ -39,7 +37,7 @@ class Decoded(NamedTuple):
         return [
             (tokens[tokens > 0].tolist(), float(score))
             for tokens, score in zip(self.tokens[row], self.scores[row], strict=True)
-            if score > _NEVER / 2
+            if score > NEVER / 2
         ]
 
 
@@ -127,7 +125,7 @@ class PrefixSearch:
         record = (ops.shape(beam.last), "int32")
 
         def step(beam, inputs):
-            beam = _Beam(*beam)
+            beam = Beginnings(*beam)
             chances, inside = inputs
             new, tokens, parents = self._advance(beam, chances)
             inside = inside[:, None]
@@ -139,24 +137,24 @@ class PrefixSearch:
         last, (tokens, parents) = time_scan(
             step, tuple(beam), (chances, inside), (record, record)
         )
-        last = _Beam(*last)
-        scores, order = _log_add(last.blank, last.token), None
+        last = Beginnings(*last)
+        scores, order = log_add(last.blank, last.token), None
         if self.lexicon is not None:
             whole = ops.take(ops.convert_to_tensor(self.lexicon.whole), last.place)
-            scores, order = ops.top_k(ops.where(whole, scores, _NEVER), self.width)
+            scores, order = ops.top_k(ops.where(whole, scores, NEVER), self.width)
             order = ops.cast(order, "int32")
         return Decoded(scores, _traced(tokens, parents, order))
 
     def _start(self, rows):
         zeros = ops.zeros((rows, self.width), "int32")
-        never = np.full((1, self.width), _NEVER, "float32")
+        never = np.full((1, self.width), NEVER, "float32")
         # A copy: on JAX a tensor may share the memory of the array it was made from.
         empty = never.copy()
         empty[:, 0] = 0.0  # the others would be the same beginning again
         empty, never = (
             ops.tile(ops.convert_to_tensor(low), (rows, 1)) for low in (empty, never)
         )
-        return _Beam(empty, never, zeros, zeros, zeros, zeros, zeros)
+        return Beginnings(empty, never, zeros, zeros, zeros, zeros, zeros)
 
     def _advance(self, beam, chances):
         """All that one step makes of the beginnings, and the best of it.
@@ -165,22 +163,22 @@ class PrefixSearch:
             `_Beam`; and `(rows, width)` the token that each has new, or 0, and which of
             the old ones it was.
         """
-        total = _log_add(beam.blank, beam.token)
+        total = log_add(beam.blank, beam.token)
         last = ops.take_along_axis(chances, beam.last, 1)
         with_blank = total + chances[:, :1]
-        with_last = ops.where(beam.last > 0, beam.token + last, _NEVER)
+        with_last = ops.where(beam.last > 0, beam.token + last, NEVER)
         longer = self._longer(beam, total, chances)
-        never = ops.full_like(total, _NEVER)
+        never = ops.full_like(total, NEVER)
         if self.merge:
-            longer, joined = _merged(beam, longer)
-            with_last = _log_add(with_last, joined)
+            longer, joined = merged(beam, longer)
+            with_last = log_add(with_last, joined)
             stays = [with_blank, never], [with_last, never]
         else:
             stays = [with_blank, never], [never, with_last]
         flat = ops.reshape(longer, (ops.shape(total)[0], -1))
-        blank = ops.concatenate([*stays[0], ops.full_like(flat, _NEVER)], 1)
+        blank = ops.concatenate([*stays[0], ops.full_like(flat, NEVER)], 1)
         token = ops.concatenate([*stays[1], flat], 1)
-        score = _log_add(blank, token)
+        score = log_add(blank, token)
         _, places = ops.top_k(self._preferred(beam, score), self.width)
         places = ops.cast(places, "int32")
         stay, size = 2 * self.width, longer.shape[-1]
@@ -188,19 +186,19 @@ class PrefixSearch:
         tokens = ops.where(places < stay, 0, beyond % size)
         parents = ops.where(places < stay, places % self.width, beyond // size)
         # What cannot be is no beginning of anything.
-        alive = _picked(score, places) > _NEVER / 2
+        alive = _picked(score, places) > NEVER / 2
         tokens = ops.where(alive, tokens, 0)
-        parts = [ops.where(alive, _picked(x, places), _NEVER) for x in (blank, token)]
+        parts = [ops.where(alive, _picked(x, places), NEVER) for x in (blank, token)]
         *names, place = (ops.where(alive, _picked(x, parents), 0) for x in beam[2:])
         named = (
             ops.where(tokens > 0, x, old)
-            for x, old in zip(_name(names, tokens), names, strict=True)
+            for x, old in zip(longer_names(names, tokens), names, strict=True)
         )
         if self.lexicon is not None:
             after = ops.convert_to_tensor(self.lexicon.after.reshape(-1))
             moved = ops.take(after, place * self.lexicon.labels + tokens)
             place = ops.where(tokens > 0, moved, place)
-        return _Beam(*parts, *named, place), tokens, parents
+        return Beginnings(*parts, *named, place), tokens, parents
 
     def _preferred(self, beam, score):
         """Scores to choose by: those given, but the best whole text comes first."""
@@ -212,7 +210,7 @@ class PrefixSearch:
         longer = ops.take(by_label, beam.place, 0)
         longer = ops.reshape(longer, (ops.shape(score)[0], -1))
         ended = ops.concatenate([stays, stays, longer], 1)
-        first = ops.argmax(ops.where(ended, score, 2 * _NEVER), 1)
+        first = ops.argmax(ops.where(ended, score, 2 * NEVER), 1)
         places = ops.arange(ops.shape(score)[1], dtype="int32")
         return ops.where(places == ops.cast(first, "int32")[:, None], 1.0, score)
 
@@ -226,50 +224,8 @@ class PrefixSearch:
             may = ops.take(
                 ops.convert_to_tensor(self.lexicon.after >= 0), beam.place, 0
             )
-            before = ops.where(may, before, _NEVER)
-        return ops.where(labels < RESERVED, _NEVER, before + chances[:, None])
-
-
-class _Beam(NamedTuple):
-    """Beginnings of texts, `(rows, width)` each."""
-
-    blank: Any  # log-probability of paths that end in a blank
-    token: Any  # and in the last token
-    last: Any  # id of that, 0 if there is none
-    length: Any
-    hash_a: Any
-    hash_b: Any
-    place: Any  # in the lexicon
-
-
-def _name(names, token):
-    """What tells beginnings apart, with one token more."""
-    _, length, a, b = names
-    # Integers that overflow wrap around on every backend.
-    a = a * _PRIMES[0] + token + 1
-    b = b * _PRIMES[1] + token + 1
-    return token + ops.zeros_like(length), length + 1, a, b
-
-
-def _merged(beam, longer):
-    """Moves the scores of longer beginnings that are in the beam already to those.
-
-    Returns:
-        `longer` without them, and what each of the beam gets, `(rows, width)`.
-    """
-    # For each pair: the first with the second's last token.
-    names = [x[:, :, None] for x in beam[2:6]]
-    last, length, a, b = (x[:, None, :] for x in beam[2:6])
-    _, longer_length, longer_a, longer_b = _name(names, last)
-    same = ops.logical_and(longer_a == a, longer_b == b)
-    same = ops.logical_and(same, ops.logical_and(longer_length == length, last > 0))
-    index = ops.broadcast_to(last, ops.shape(same))
-    theirs = ops.take_along_axis(longer, index, 2)
-    joined = ops.max(ops.where(same, theirs, _NEVER), 1)
-    labels = ops.arange(longer.shape[-1], dtype="int32")
-    here = ops.cast(beam.last[:, :, None] == labels, "float32")
-    gone = ops.matmul(ops.cast(same, "float32"), here) > 0
-    return ops.where(gone, _NEVER, longer), joined
+            before = ops.where(may, before, NEVER)
+        return ops.where(labels < RESERVED, NEVER, before + chances[:, None])
 
 
 def _traced(tokens, parents, order=None):
@@ -290,13 +246,8 @@ def _traced(tokens, parents, order=None):
 
 def _time_first(log_probabilities, mask):
     chances = ops.transpose(ops.cast(log_probabilities, "float32"), (1, 0, 2))
-    return ops.maximum(chances, _NEVER), ops.transpose(mask)
+    return ops.maximum(chances, NEVER), ops.transpose(mask)
 
 
 def _picked(x, places):
     return ops.take_along_axis(x, places, 1)
-
-
-def _log_add(a, b):
-    most = ops.maximum(a, b)
-    return most + ops.log1p(ops.exp(-ops.abs(a - b)))
