@@ -16,11 +16,14 @@ def check_algorithm(name):
         )
 
 
-def check_numbers(trials, algorithm, max_time, keep, reruns, workers, address):
+def check_numbers(
+    trials, algorithm, max_time, keep, reruns, workers, address, trials_per_process
+):
     whole = {"trials": (trials, 1), "keep": (keep, 1), "reruns": (reruns, 0)}
     whole["workers"] = (workers, 0 if address else 1)
+    whole["trials_per_process"] = (trials_per_process, 1)
     for name, (value, least) in whole.items():
-        if name == "trials" and value is None:
+        if name.startswith("trials") and value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise SearchError(
@@ -60,6 +63,7 @@ def _same_file(*data):
 def check_sendable(strategy):
     if strategy is not None:
         raise SearchError(
-            "A strategy cannot be sent to workers: use `workers=1` with it, or several "
-            "machines that `tuning.join` with a strategy of their own."
+            "A strategy cannot be sent to workers: use `workers=1` with it and no "
+            "`trials_per_process`, or several machines that `tuning.join` with a "
+            "strategy of their own."
         )

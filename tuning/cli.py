@@ -51,6 +51,12 @@ def add_arguments(parser):
         "--workers", type=int, default=1, help="processes on this machine"
     )
     parser.add_argument(
+        "--trials-per-process",
+        type=int,
+        metavar="N",
+        help="then a new process goes on, with its memory free again",
+    )
+    parser.add_argument(
         "--serve", metavar="HOST:PORT", help="let workers of other machines join here"
     )
     parser.add_argument(
@@ -105,6 +111,7 @@ def run(args):
         reruns=args.reruns,
         workers=args.workers,
         address=args.serve,
+        trials_per_process=args.trials_per_process,
     )
     if args.output is not None:
         result.save(args.output)

@@ -13,7 +13,7 @@ from tuning.trial import Runner
 _PATIENCE = 300
 
 
-def join(directory, train, validation, *, address, name, strategy=None):
+def join(directory, train, validation, *, address, name, strategy=None, most=None):
     """Runs trials of a search that another process leads, until there are no more.
 
     The other process is a `tuning.search(..., address="host:port")`. Its folder must be
@@ -28,6 +28,10 @@ def join(directory, train, validation, *, address, name, strategy=None):
             on with its trial under the same name.
         strategy: What `tasks.strategy` returns, or a `tf.distribute.Strategy`: where
             trials run.
+        most: Number of trials after which to leave, or `None`.
+
+    Returns:
+        Whether there may be more trials.
 
     Raises:
         SearchError: If there is no such search, its data are others, or nobody
@@ -54,10 +58,9 @@ def join(directory, train, validation, *, address, name, strategy=None):
     )
     from tuning.loop import run_trials
 
-    seed = identity["seed"]
+    told = {"seed": identity["seed"], "keep": keep, "worker": name, "most": most}
     with _told_of_lost_chief(address):
-        oracle = client(address, name)
-        run_trials(oracle, runner, folder.trials, seed=seed, keep=keep, worker=name)
+        return run_trials(client(address, name), runner, folder.trials, **told)
 
 
 def client(address, name):

@@ -5,7 +5,7 @@ import time
 from tuning.hyperparameters import values_of
 
 
-def run_trials(oracle, runner, records, *, seed, keep, worker="worker0"):
+def run_trials(oracle, runner, records, *, seed, keep, worker="worker0", most=None):
     """Runs trials until the algorithm has no more.
 
     Args:
@@ -15,12 +15,16 @@ def run_trials(oracle, runner, records, *, seed, keep, worker="worker0"):
         seed: What the chance of every trial is decided by.
         keep: Number of best trials whose models stay on disk.
         worker: Name of this process, one of its own.
+        most: Number of trials to run at most, or `None`.
+
+    Returns:
+        Whether there may be more.
     """
-    objective = runner.objective
-    while True:
+    objective, count = runner.objective, 0
+    while most is None or count < most:
         trial = oracle.create_trial(worker)
         if trial.status == "STOPPED":
-            return
+            return False
         if trial.status == "IDLE":
             # Another worker's trial must end first.
             time.sleep(0.2)
@@ -37,3 +41,5 @@ def run_trials(oracle, runner, records, *, seed, keep, worker="worker0"):
             trial.status, trial.message = "FAILED", record.error
         oracle.end_trial(trial)
         records.keep_models(objective, keep)
+        count += 1
+    return True

@@ -29,6 +29,7 @@ def search(
     reruns=2,
     workers=1,
     address=None,
+    trials_per_process=None,
     verbose="auto",
 ):
     """Searches the settings of a task that are best on validation data.
@@ -39,8 +40,7 @@ def search(
     place here: measure the result on them afterwards, once.
 
     TensorFlow keeps what it has compiled after a trial's model is gone: 30 to 150 MB a
-    trial. Where some hundred trials do not fit, end the process now and then (`trials`
-    or `max_time` does) and call again: the search goes on.
+    trial. Where so many do not fit, give `trials_per_process`.
 
     Args:
         task: Name of a task (`"ner"`), its class, a trained model's name or folder, or
@@ -68,6 +68,9 @@ def search(
         workers: Number of processes that run trials on this machine.
         address: `"host:port"` where workers of other machines may join, see
             `tuning.join`; then `workers` may be 0.
+        trials_per_process: Number of trials after which a worker is replaced by a new
+            process, with all of its memory; `None` for never, and for trials in this
+            process if there is one worker.
         verbose: 0 for silence; else a live table on a terminal, or a line a trial.
 
     Returns:
@@ -86,9 +89,12 @@ def search(
           optimization](https://arxiv.org/abs/1603.06560), 2018
     """
     arguments.check_algorithm(algorithm)
-    arguments.check_numbers(trials, algorithm, max_time, keep, reruns, workers, address)
+    arguments.check_numbers(
+        trials, algorithm, max_time, keep, reruns, workers, address, trials_per_process
+    )
     arguments.check_data(train, validation)
-    if workers != 1 or address is not None:
+    alone = workers == 1 and address is None and trials_per_process is None
+    if not alone:
         arguments.check_sendable(strategy)
     found = task_or_class(task)
     plan = make_plan(
@@ -105,13 +111,14 @@ def search(
     )
     told = (trials, max_time, verbose, plan.space.fixed)
     with Board(folder, plan.objective, *told) as board:
-        if workers == 1 and address is None:
+        if alone:
             _alone(plan, folder, oracle, runner, keep)
         else:
             from tuning.workers import run_workers
 
             folder.set_limits(oracle.deadline(), keep)
-            run_workers(folder, oracle, source.cls, train, validation, workers, address)
+            data, most = (train, validation), trials_per_process
+            run_workers(folder, oracle, source.cls, *data, workers, address, most)
         run_again(runner, folder, plan.objective, keep, reruns, seed, board.tell_rerun)
     return conclude(folder, plan.objective, plan.space, algorithm, keep)
 

@@ -14,12 +14,16 @@ from tuning.trial import MOST_STARTS
 
 # A trial that kills its worker is given up after so many deaths: then it goes on.
 _MOST_DEATHS = MOST_STARTS + 2
+# How a worker ends that has run its trials, while there may be more (EX_TEMPFAIL).
+_MORE = 75
 # Seconds that a trial may go on after the time is up, to finish its epoch.
 _GRACE = 600
 _POLL = 0.2
 
 
-def run_workers(folder, oracle, cls, train, validation, workers, address=None):
+def run_workers(
+    folder, oracle, cls, train, validation, workers, address=None, most=None
+):
     """Leads workers until there are no more trials; none of them outlives this call.
 
     Args:
@@ -29,6 +33,7 @@ def run_workers(folder, oracle, cls, train, validation, workers, address=None):
         train, validation: Data that can be sent to another process.
         workers: Number of processes to start here.
         address: `"host:port"` to listen at; a free port of this machine by default.
+        most: Number of trials after which a new process takes a worker's place.
 
     Raises:
         SearchError: If a worker keeps dying, or the data cannot be sent.
@@ -36,7 +41,7 @@ def run_workers(folder, oracle, cls, train, validation, workers, address=None):
     with contextlib.ExitStack() as stack:
         server, port = serve(oracle, address or "127.0.0.1:0")
         stack.callback(lambda: server.stop(0).wait(5))
-        crew = Crew(folder, cls, (train, validation), f"127.0.0.1:{port}")
+        crew = Crew(folder, cls, (train, validation), f"127.0.0.1:{port}", most)
         stack.callback(crew.stop)
         crew.start(workers)
         while not (oracle.stopped and not oracle.ongoing_trials and crew.done()):
@@ -82,10 +87,12 @@ class Crew:
         cls: The task's class; to be sent, its module is imported there.
         data: Training and validation data.
         address: Where the search answers.
+        most: Number of trials that a process runs, or `None`.
     """
 
-    def __init__(self, folder, cls, data, address):
+    def __init__(self, folder, cls, data, address, most=None):
         self.folder, self.cls, self.data, self.address = folder, cls, data, address
+        self.most = most
         self.context = multiprocessing.get_context("spawn")
         self.processes, self.deaths, self.ended = {}, {}, 0
 
@@ -107,6 +114,7 @@ class Crew:
                 *self.data,
                 self.address,
                 name,
+                self.most,
                 os.getpid(),
             ),
             name=name,
@@ -124,7 +132,7 @@ class Crew:
         self.processes[name] = process
 
     def check(self):
-        """Starts workers again that have died.
+        """Starts workers again that have died, or have run their trials.
 
         Raises:
             SearchError: If one dies again and again.
@@ -134,6 +142,9 @@ class Crew:
             self.ended, self.deaths = ended, {}
         for name, process in list(self.processes.items()):
             if process.is_alive() or process.exitcode == 0:
+                continue
+            if process.exitcode == _MORE:
+                self._start(name)
                 continue
             self.deaths[name] = self.deaths.get(name, 0) + 1
             if self.deaths[name] >= _MOST_DEATHS:
@@ -159,7 +170,7 @@ class Crew:
                 process.join(5)
 
 
-def _work(directory, cls, train, validation, address, name, parent):
+def _work(directory, cls, train, validation, address, name, most, parent):
     # Ctrl-C reaches the whole group; the leading process decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
@@ -167,11 +178,12 @@ def _work(directory, cls, train, validation, address, name, parent):
     from tuning.joining import join
 
     try:
-        join(directory, train, validation, address=address, name=name)
+        more = join(directory, train, validation, address=address, name=name, most=most)
     except Exception as error:
         text = " ".join(str(error).split())
         print(f"{name}: {type(error).__name__}: {text}", file=sys.stderr)
         sys.exit(1)
+    sys.exit(_MORE if more else 0)
 
 
 def _leave_with(parent):

@@ -74,6 +74,13 @@ def children(pid):
     return found
 
 
+def command_of(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def gone(pids, seconds=120):
     """Whether processes end in time; what is left of them may wait for its parent."""
     until = time.time() + seconds
@@ -151,6 +158,24 @@ def test_a_killed_worker_goes_on_and_a_killed_search_takes_all_along(tmp_path):
     assert gone(below)
     _, _, scores, _ = answer(start(tmp_path / "s", 4, reruns=0))
     assert len(scores) == 4 and all(score is not None for _, score in scores)
+
+
+@pytest.mark.slow
+def test_a_new_process_goes_on_after_some_trials(tmp_path):
+    whole = answer(start(tmp_path / "whole", 5))
+    process = start(tmp_path / "s", 5, trials_per_process=2)
+    seen = set()
+    while process.poll() is None:
+        # Beside workers there is the process that watches over them.
+        seen |= {
+            pid for pid in children(process.pid) if b"spawn_main" in command_of(pid)
+        }
+        time.sleep(0.05)
+    winner, score, scores, _ = answer(process)
+    assert len(seen) == 3 and gone(seen)
+    assert winner == whole[0] and score == pytest.approx(whole[1], rel=1e-5)
+    for (name, own), (_, expected) in zip(scores, whole[2], strict=True):
+        assert own == pytest.approx(expected, rel=1e-5), name
 
 
 def test_workers_need_data_that_can_be_sent(tmp_path):

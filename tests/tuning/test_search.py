@@ -264,6 +264,7 @@ BAD = [
     ({"keep": 0}, "`keep`"),
     ({"reruns": -1}, "`reruns`"),
     ({"workers": 0}, "`workers`"),
+    ({"trials_per_process": 0}, "`trials_per_process` must be .* from 1 up"),
     ({"max_time": 0}, "`max_time` must be above 0"),
     ({"algorithm": "bayes"}, "Unknown algorithm 'bayes'. Did you mean 'bayesian'"),
     ({"objective": "eror"}, "Unknown objective 'eror'. Did you mean 'error'"),
