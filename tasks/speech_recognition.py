@@ -297,12 +297,14 @@ class SpeechRecognizer(Task):
 
         Raises:
             ValueError: If the data cannot be read, are empty, have characters the
-                recognizer does not know, or too little sound for a text.
+                recognizer does not know or words that its lexicon lacks, or too little
+                sound for a text.
         """
         if monitor not in MONITORS:
             raise ValueError(f"`monitor` must be one of {MONITORS}. Got: {monitor!r}")
         augment = SpecAugment(masks, time_mask, mel_mask, stretch, warp)
         features, texts, checksum = self._read(data, rate)
+        Lexicon.check_texts(self.options["lexicon"], texts)
         ids = [self.speller.encode(text, n) for n, text in enumerate(texts)]
         check_steps(features, ids, texts, self.options["time_reduction"])
         batches = SpeechBatches(

@@ -70,6 +70,27 @@ class Lexicon:
             tuple(sorted(ids)), known.index(" ") + RESERVED, len(known) + RESERVED
         )
 
+    @staticmethod
+    def check_texts(words, texts):
+        """Refuses texts to learn from that could never be written.
+
+        Args:
+            words: List of the words of a lexicon, or `None`.
+            texts: List of strings.
+
+        Raises:
+            ValueError: If one has a word that is not among them.
+        """
+        known = None if words is None else set(words)
+        for number, text in enumerate(texts):
+            strange = [word for word in text.split() if known and word not in known]
+            if strange:
+                raise ValueError(
+                    f"Example {number} has the word {strange[0]!r}, which is not in "
+                    "the lexicon of this recognizer: load it with `lexicon=None`, or "
+                    "with all words."
+                )
+
     @cached_property
     def after(self):
         """Where each label leads, int32 `(places, labels)`; -1 if it may not come.

@@ -455,6 +455,15 @@ def test_a_lexicon_needs_a_search_and_known_letters(few_words, train):
         make(train, lexicon="ab")
 
 
+def test_words_to_learn_must_be_in_the_lexicon(train):
+    words = {word for _, text in train[:2] for word in text.split()}
+    task = make(train, lexicon=sorted(words))
+    task.fit(train[:2], **{**TRAINING, "epochs": 1})
+    strange = next(pair for pair in train if set(pair[1].split()) - words)
+    with pytest.raises(ValueError, match="Example 1 has the word .*`lexicon=None`"):
+        task.fit([train[0], strange], **TRAINING)
+
+
 # === Training ===
 
 
