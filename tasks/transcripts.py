@@ -121,6 +121,9 @@ class Transcript:
                 cmap="magma",
                 extent=(0, end, 0, features.shape[1]),
             )
+            # The last window ends behind the last frame, and so may a character.
+            axes.set_xlim(0, max(end, self.seconds))
+            axes.set_facecolor("black")
             for part in self.characters:
                 middle = (part.start + part.end) / 2
                 axes.axvline(middle, color="white", alpha=0.3, linewidth=0.8)
