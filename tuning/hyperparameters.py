@@ -3,8 +3,13 @@
 import contextlib
 
 import keras_tuner
+from keras_tuner.src.engine import conditions
 
 from tuning.parameter import as_text, tidy
+
+# KerasTuner 1.4 prints a value of every condition that is sent to or from a worker,
+# among what `zoo tune --json` says.
+conditions.print = lambda *_: None
 
 
 def hyperparameters_of(space):

@@ -31,6 +31,12 @@ def make(path, algorithm, trials=8, space=SPACE, direction="min", **options):
     return made.prepare(path / "oracle.json", trials, options.pop("max_time", None))
 
 
+def test_what_is_sent_to_workers_prints_nothing(capsys):
+    sent = hyperparameters_of(SPACE).to_proto()
+    assert "rate" in str(sent) and "b" in str(sent)
+    assert capsys.readouterr().out == ""
+
+
 def score(values):
     return values["size"] + (2.0 if values["kind"] == "a" else values["rate"])
 

@@ -58,7 +58,8 @@ def start(folder, trials, overrides=None, stop=None, **options):
 def answer(process):
     out, _ = process.communicate(timeout=1800)
     assert process.returncode == 0
-    return json.loads(out.splitlines()[-1])
+    (line,) = out.splitlines()
+    return json.loads(line)
 
 
 def children(pid):
