@@ -10,7 +10,9 @@ import os
 from harness import load, race, ratio, write
 
 SHAPES = [(32, 100, 256), (64, 50, 512), (16, 1000, 128)]
-LENGTHS = (100, 1000, 4000)
+LENGTHS = (100, 1000, 4096, 8192)
+# Whose time per step is measured as sequences grow.
+GROWING = ("torch", "zoo", "zoo GRU", "zoo QRNN", "zoo IndRNN", "keras jit")
 ZONEOUT = {"zoneout_h": 0.05, "zoneout_c": 0.5}
 KERAS = ("zoo", "zoo+zoneout", "keras jit", "keras graph")
 # Name and options of the layers of the zoo.
@@ -20,8 +22,11 @@ LAYERS = {
     "zoo GRU": ("gru", {}),
     "zoo QRNN": ("qrnn", {"window": 1}),
     "zoo IndRNN": ("ind_rnn", {}),
+    "zoo MinGRU": ("min_gru", {}),
+    "zoo MinLSTM": ("min_lstm", {}),
+    "zoo RGLRU": ("rglru", {}),
 }
-TORCH = {"torch": "LSTM", "torch GRU": "GRU"}
+TORCH = {"torch": "LSTM", "torch GRU": "GRU", "torch QRNN": "QRNN"}
 NAMES = (*TORCH, *KERAS, *(name for name in LAYERS if name not in KERAS))
 GOALS = [
     ("zoo", "torch", "train", 1.0),
@@ -31,20 +36,30 @@ GOALS = [
     ("zoo GRU", "torch GRU", "infer", 0.75),
     ("zoo QRNN", "torch", "train", 0.35),
     ("zoo QRNN", "torch", "infer", 0.5),
+    ("zoo QRNN", "torch QRNN", "train", None),
+    ("zoo QRNN", "torch QRNN", "infer", None),
     ("zoo IndRNN", "torch", "train", 0.15),
     ("zoo IndRNN", "torch", "infer", 0.18),
     ("keras jit", "torch", "train", None),
     ("keras graph", "torch", "train", None),
     ("keras jit", "torch", "infer", None),
     ("keras graph", "torch", "infer", None),
+    *(
+        (name, "torch", mode, None)
+        for name in ("zoo MinGRU", "zoo MinLSTM", "zoo RGLRU")
+        for mode in ("train", "infer")
+    ),
 ]
 
 
 def torch_layer(kind, batch, time, units, train):
-    """A step of `torch.nn.LSTM` or `torch.nn.GRU`."""
+    """A step of `torch.nn.LSTM`, `torch.nn.GRU`, or of a QRNN in torch."""
     import torch
 
-    layer = getattr(torch.nn, kind)(units, units, batch_first=True)
+    if kind == "QRNN":
+        layer = torch_qrnn(units)
+    else:
+        layer = getattr(torch.nn, kind)(units, units, batch_first=True)
     x = torch.randn(batch, time, units, requires_grad=train)
     target = torch.randn(batch, time, units)
 
@@ -61,6 +76,31 @@ def torch_layer(kind, batch, time, units, train):
             layer(x)
 
     return step if train else answer
+
+
+def torch_qrnn(units):
+    """A QRNN of window 1 with fo-pooling that pools as published code does on CPUs.
+
+    That is a loop over time in Python, after one product for all steps.
+    """
+    import torch
+
+    class TorchQRNN(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gates = torch.nn.Linear(units, 3 * units)
+
+        def forward(self, x):
+            z, f, o = self.gates(x).chunk(3, -1)
+            z, f = torch.tanh(z), torch.sigmoid(f)
+            c, states = torch.zeros_like(z[:, 0]), []
+            for a, b in zip(f.unbind(1), ((1 - f) * z).unbind(1), strict=True):
+                c = a * c + b
+                states.append(c)
+            h = torch.sigmoid(o) * torch.stack(states, 1)
+            return h, c
+
+    return TorchQRNN()
 
 
 def keras_layer(kind, batch, time, units, train):
@@ -143,7 +183,7 @@ def report(one):
 def flatness(lengths, args, batch=8, units=64):
     """Time of a training step for each step of the sequence, as that grows."""
     found = {}
-    for name in ("torch", "zoo", "keras jit"):
+    for name in GROWING:
         builds = {
             str(n): contestants((batch, n, units), True, [name])[name] for n in lengths
         }
@@ -162,14 +202,16 @@ def plot(found, flat, path):
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, 3, figsize=(14, 4.5), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
     for axis, mode in zip(axes, ("train", "infer"), strict=False):
         races = [one for one in found if one["mode"] == mode]
         shown = [name for name in NAMES if name != "torch"]
         for k, name in enumerate(shown):
             bars = [ratio(one["results"], name, "torch")["median"] for one in races]
-            places = [i + 0.1 * (k - len(shown) / 2) for i in range(len(races))]
-            axis.bar(places, bars, 0.09, label=name)
+            width = 0.85 / len(shown)
+            places = [i + width * (k - len(shown) / 2) for i in range(len(races))]
+            color = "black" if k > 9 else f"C{k}"
+            axis.bar(places, bars, 0.9 * width, label=name, color=color)
         axis.axhline(1, color="black", linewidth=0.8)
         axis.set_xticks(range(len(races)), [str(tuple(one["shape"])) for one in races])
         axis.set_title(f"{mode}: time to torch.nn.LSTM (medians)")
@@ -178,7 +220,8 @@ def plot(found, flat, path):
             axes[2].plot(
                 [int(n) for n in times], list(times.values()), "o-", label=name
             )
-    axes[2].set(title="training: µs per time step", xlabel="steps", ylim=(0, None))
+    axes[2].set(title="training: µs per time step", xlabel="steps", yscale="log")
+    axes[2].set(xscale="log")
     axes[2].legend()
     figure.legend(
         *axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=8

@@ -60,12 +60,12 @@ def run(args):
     parts = {"train": "eng.train", "dev": "eng.testa", "test": "eng.testb"}
     data = {part: examples_from(folder / name) for part, name in parts.items()}
     runs = Runs(output / "runs")
-    train = functools.partial(train_one, args, data)
+    train = functools.partial(train_one, data=data)
     run_variants(runs, VARIANTS, args, train)
     finish(output, runs, data, args)
 
 
-def train_one(args, data, variant, folder, seed):
+def train_one(args, variant, folder, seed, *, data):
     """Trains one variant with one seed; saves it, and returns its test scores."""
     folders = open_text_encoder(args, variant.vectors)
     first = folders["language_model"]

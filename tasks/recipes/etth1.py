@@ -105,9 +105,8 @@ class Recipe:
     def train(self, args, folder, data):
         """Runs all variants on some data; `Runs`, and the table of their scores."""
         runs = Runs(folder)
-        run_variants(
-            runs, self.VARIANTS, args, functools.partial(train_one, args, data)
-        )
+        train_on = functools.partial(train_one, data=data)
+        run_variants(runs, self.VARIANTS, args, train_on)
         return runs, table(runs, SCORES, percent=False)
 
     def finish(self, output, runs, data, args):
@@ -173,7 +172,7 @@ def make(horizon, **options):
     )
 
 
-def train_one(args, data, variant, folder, seed):
+def train_one(args, variant, folder, seed, *, data):
     """Trains a variant with one seed; saves it, and returns its test scores.
 
     A single model for all horizons is asked for each, as the first part of its

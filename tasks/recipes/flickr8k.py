@@ -96,7 +96,7 @@ def run(args):
     net = converted_net(folder / "cnn_mobilenet_tflite" / NET_FILE, output)
     data = {part: read_flickr8k(folder / "flickr8k", part) for part in PARTS}
     runs = recipe_runs.Runs(output / "runs")
-    train = functools.partial(train_one, args, net, data)
+    train = functools.partial(train_one, net=net, data=data)
     recipe_runs.run_variants(runs, VARIANTS, args, train)
     seed = max(
         args.seeds, key=lambda s: runs.results[f"full/{s}"]["development_bleu_4"]
@@ -147,7 +147,7 @@ def converted_net(source, output):
     return path
 
 
-def train_one(args, net, data, variant, folder, seed):
+def train_one(args, variant, folder, seed, *, net, data):
     """Trains one variant with one seed; saves it, and returns its test scores."""
     cache = Path(args.output) / "regions"
     if not variant.trained:

@@ -19,7 +19,7 @@ def run(args, recipe, data, options, fit):
         options: Dict of options of `LanguageModel`, and of `LanguageModel.for_text`.
         fit: Dict of further arguments of `LanguageModel.fit`.
     """
-    train = functools.partial(train_one, args, data, options, fit)
+    train = functools.partial(train_one, data=data, options=options, fit=fit)
     recipe_runs.run_recipe(
         args,
         recipe,
@@ -40,7 +40,7 @@ def baseline(model, data, order):
     return ngram_scores(train, test, order, len(model.tokenizer), len(data["test"]))
 
 
-def train_one(args, data, options, fit, variant, folder, seed):
+def train_one(args, variant, folder, seed, *, data, options, fit):
     """Trains one variant with one seed; saves it, and returns its test scores."""
     model = LanguageModel.for_text(data["train"], **{**options, **variant})
     history = recipe_runs.fit(model, args, data, folder, seed, **fit)

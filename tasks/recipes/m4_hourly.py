@@ -89,7 +89,7 @@ def run(args):
     runs = recipe_runs.Runs(output / ("development" if args.development else "runs"))
     for method in ("seasonal_naive", "naive2"):
         runs.run(method, 0, lambda *_, method=method: naive_scores(data, method))
-    train = functools.partial(train_one, args, data)
+    train = functools.partial(train_one, data=data)
     recipe_runs.run_variants(runs, VARIANTS, args, train)
     add_ensembles(runs, data, VARIANTS, args.seeds)
     print(recipe_runs.table(runs, SCORES[:3], percent=False))
@@ -126,7 +126,7 @@ def as_series(arrays):
     return SeriesSet.from_any(list(arrays))
 
 
-def train_one(args, data, variant, folder, seed):
+def train_one(args, variant, folder, seed, *, data):
     """Trains one variant with one seed; saves it, and returns its scores."""
     options = {**OPTIONS, **variant}
     forecaster = Forecaster(M4_HORIZON, **options)

@@ -1,5 +1,6 @@
 """Runs of a recipe over seeds and variants, and the model card they end in."""
 
+import argparse
 import functools
 import json
 import os
@@ -88,22 +89,41 @@ def add_arguments(parser, variants, epochs, learning_rate):
     parser.add_argument(
         "--ablation-seeds", type=int, nargs="*", default=[1], help="of other variants"
     )
+    parser.add_argument(
+        "--ablation-epochs",
+        type=int,
+        metavar="N",
+        help="of the other variants; the first is then trained with as few once more, "
+        "beside them (default: --epochs)",
+    )
 
 
 def run_variants(runs, variants, args, train):
     """Runs the variants asked for: the first with each seed, the others with fewer.
 
+    Those that are trained for another number of epochs have it in their names.
+
     Args:
         runs: `Runs`.
         variants: Dict from name to `Variant`.
-        args: Parsed arguments, with `seeds`, `variants` and `ablation_seeds`.
-        train: Function `(variant, folder, seed)` that returns scores.
+        args: Parsed arguments, with `seeds`, `variants`, `ablation_seeds` and
+            `ablation_epochs`.
+        train: Function `(args, variant, folder, seed)` that returns scores.
     """
-    for name, variant in variants.items():
-        first = name == next(iter(variants))
-        asked = args.ablation_seeds if name in args.variants else ()
-        for seed in args.seeds if first else asked:
-            runs.run(name, seed, functools.partial(train, variant))
+    first, *others = variants
+    for seed in args.seeds:
+        runs.run(first, seed, functools.partial(train, args, variants[first]))
+    short = args
+    if args.ablation_epochs:
+        short = argparse.Namespace(**{**vars(args), "epochs": args.ablation_epochs})
+        others = list(variants)
+    for name in others:
+        used, told = args, name
+        # What is not trained, but asked in another way, needs the first as it is.
+        if short is not args and getattr(variants[name], "trained", True):
+            used, told = short, f"{name}, {short.epochs} passes"
+        for seed in args.ablation_seeds if name in args.variants else ():
+            runs.run(told, seed, functools.partial(train, used, variants[name]))
 
 
 def fit(task, args, data, folder, seed, **more):
@@ -137,8 +157,8 @@ def run_recipe(args, recipe, data, train, *, best, key, baseline, **shown_as):
         recipe: The recipe's module, with `NAME`, `VARIANTS`, `FRONT` and `EXAMPLES`;
             the card's text lies beside it.
         data: Dict with `"test"`.
-        train: Function `(variant, folder, seed)` that saves a task as `preset` in the
-            folder, and returns its scores.
+        train: Function `(args, variant, folder, seed)` that saves a task as `preset`
+            in the folder, and returns its scores.
         best: `min` or `max`.
         key: Name of the score of development data to choose a seed by.
         baseline: Function from the task to the dict of scores of something naive.

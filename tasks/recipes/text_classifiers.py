@@ -17,7 +17,7 @@ def run(args, recipe, data, fit):
         data: Dict of lists of `(text, label)`: `"train"`, `"dev"` and `"test"`.
         fit: Dict of further arguments of `TextClassifier.fit`.
     """
-    train = functools.partial(train_one, args, recipe, data, fit)
+    train = functools.partial(train_one, recipe=recipe, data=data, fit=fit)
     naive = frequent_label_baseline(data["train"], data["test"], recipe.LABELS)
     recipe_runs.run_recipe(
         args,
@@ -33,7 +33,7 @@ def run(args, recipe, data, fit):
     )
 
 
-def train_one(args, recipe, data, fit, variant, folder, seed):
+def train_one(args, variant, folder, seed, *, recipe, data, fit):
     """Trains one variant with one seed; saves it, and returns its test scores."""
     classifier = recipe.start(args, variant, data)
     history = recipe_runs.fit(classifier, args, data, folder, seed, **fit)

@@ -20,7 +20,7 @@ def run(args, recipe, data, options, fit):
         options: Dict of options of `Translator.for_data`.
         fit: Dict of further arguments of `Translator.fit`.
     """
-    train = functools.partial(train_one, args, data, options, fit)
+    train = functools.partial(train_one, data=data, options=options, fit=fit)
     recipe_runs.run_recipe(
         args,
         recipe,
@@ -35,7 +35,7 @@ def run(args, recipe, data, options, fit):
     )
 
 
-def train_one(args, data, options, fit, variant, folder, seed):
+def train_one(args, variant, folder, seed, *, data, options, fit):
     """Trains one variant with one seed; saves it, and returns its test scores."""
     translator = Translator.for_data(data["train"], **{**options, **variant})
     history = recipe_runs.fit(translator, args, data, folder, seed, **fit)

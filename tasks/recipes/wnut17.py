@@ -68,7 +68,7 @@ def run(args):
     if args.development:
         data["test"], data["final"] = data["dev"], data["train"]
     runs = Runs(output / ("development" if args.development else "runs"))
-    train = functools.partial(train_one, args, data)
+    train = functools.partial(train_one, data=data)
     run_variants(runs, VARIANTS, args, train)
     if not args.development:
         finish(output, runs, data, args)
@@ -145,7 +145,7 @@ def learn(tagger, examples, seed, args, resume_dir=None):
     )
 
 
-def train_one(args, data, variant, folder, seed):
+def train_one(args, variant, folder, seed, *, data):
     """Trains one variant with one seed; saves it, and returns its test scores."""
     shift = choose_shift(args, data)
     folders = pretrained(args, data, variant.vectors)

@@ -11,7 +11,7 @@ _TALK = re.compile(
     r"\b(?:stablehlo\.)?(infeed|outfeed)\b|"
     r"\b(?:stablehlo\.)?(send|recv)\b(?=.*is_host_transfer\s*=\s*true)"
 )
-_UNKNOWN = re.compile(r"tensor<(?:\d+x)*\?|\w+\[(?:\d+,)*<=")
+_UNKNOWN = re.compile(r"tensor<(?:\d+x)*\?|\b\w+\[(?:\d+,)*<=")
 _RESIZING = re.compile(
     r"\bstablehlo\.(?:real_)?(dynamic_(?:reshape|broadcast_in_dim|iota|pad|gather|conv))"
     r"|\b(set-dimension-size)\(|\b(PadToStatic|SliceToDynamic)\b"

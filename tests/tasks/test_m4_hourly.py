@@ -144,5 +144,5 @@ class TestRun:
         assert json.loads(examples)[0]["history"] == m4_hourly.example()
 
     def test_what_is_done_is_not_done_again(self, output, monkeypatch):
-        monkeypatch.setattr(m4_hourly, "train_one", lambda *_: 1 / 0)
+        monkeypatch.setattr(m4_hourly, "train_one", lambda *_, **__: 1 / 0)
         m4_hourly.run(arguments(output))

@@ -172,13 +172,40 @@ def test_variants_share_the_seeds_of_an_ablation(tmp_path):
     variants = {name: tagging.Variant(name) for name in ("full", "one", "two")}
     seen = []
 
-    def train(variant, folder, seed):
-        seen.append((variant.stage, seed))
+    def train(args, variant, folder, seed):
+        seen.append((variant.stage, seed, args.epochs))
         return {"f1": 0.5, "precision": 0.5, "recall": 0.5}
 
-    args = argparse.Namespace(seeds=[1, 2], ablation_seeds=[3], variants=["one", "two"])
+    args = parsed_arguments(variants, "--variants one two --ablation-seeds 3")
     recipe_runs.run_variants(recipe_runs.Runs(tmp_path), variants, args, train)
-    assert seen == [("full", 1), ("full", 2), ("one", 3), ("two", 3)]
+    assert seen == [("full", 1, 9), ("full", 2, 9), ("one", 3, 9), ("two", 3, 9)]
+
+
+def parsed_arguments(variants, line):
+    parser = argparse.ArgumentParser()
+    recipe_runs.add_arguments(parser, variants, epochs=9, learning_rate=1e-3)
+    parser.set_defaults(seeds=[1, 2])
+    return parser.parse_args(line.split())
+
+
+def test_an_ablation_may_be_shorter_and_has_the_first_beside_it(tmp_path):
+    variants = {
+        "full": argparse.Namespace(),
+        "one": argparse.Namespace(),
+        "greedy": argparse.Namespace(trained=False),
+    }
+    args = parsed_arguments(variants, "--ablation-epochs 2")
+    runs = recipe_runs.Runs(tmp_path)
+    recipe_runs.run_variants(
+        runs, variants, args, lambda args, *_: {"f1": float(args.epochs)}
+    )
+    shown = {name: runs.summary(name)["f1"]["values"] for name in runs.variants()}
+    assert shown == {
+        "full": [9, 9],
+        "full, 2 passes": [2],
+        "one, 2 passes": [2],
+        "greedy": [9],
+    }
 
 
 def rows(tagger, layer, vocabulary, items):

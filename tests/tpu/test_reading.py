@@ -1,5 +1,8 @@
 """What programs tell of themselves, in the words of the compilers that write them."""
 
+import subprocess
+import sys
+
 import jax
 import numpy as np
 import pytest
@@ -112,6 +115,19 @@ class TestDynamicShapes:
             "(tensor<3xf32>, tensor<i32>) -> tensor<?xf32, bound>"
         )
         assert "set_dimension_size" in reading.dynamic_shapes(text)
+
+    def test_reads_past_long_constants(self):
+        # Digits of wide layers' constants; a search that takes the square of their
+        # number of steps would not end.
+        code = (
+            "from tasks.tpu.reading import read\n"
+            """text = '%c = stablehlo.constant dense<"0x'\n"""
+            """text += '0000003F' * 10**6 + '">'\n"""
+            "print(read(text, text)['dynamic_shapes'])"
+        )
+        run = [sys.executable, "-c", code]
+        done = subprocess.run(run, capture_output=True, text=True, timeout=120)
+        assert done.stdout == "[]\n", done.stderr
 
     def test_knows_slices_at_places_that_are_open(self):
         text = lowered(
