@@ -49,7 +49,7 @@ def stepper(name, units):
 
     def step():
         y, held[0] = one(x, held[0])
-        np.asarray(y)
+        return np.asarray(y)
 
     return step
 

@@ -1,16 +1,11 @@
 """The batches of the Neural Turing Machine's tasks ask what the paper asks."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-FILE = Path(__file__).parents[2] / "benchmarks" / "papers" / "ntm_tasks.py"
-SPEC = importlib.util.spec_from_file_location("ntm_tasks", FILE)
-ntm_tasks = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(ntm_tasks)
-TASKS, BATCH = ntm_tasks.TASKS, 5
+from tests.benchmark_scripts import load
+
+TASKS, BATCH = load("papers/ntm_tasks").TASKS, 5
 
 
 def made(name, *size, more=0):

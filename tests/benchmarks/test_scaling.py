@@ -1,28 +1,10 @@
 """What the benchmarks of scaling and of the pipeline count, they count right."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from tasks.tpu.untrained import untrained
-
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(
-        f"{name}_benchmark", FOLDER / f"{name}.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(FOLDER))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(FOLDER))
-    return module
+from tests.benchmark_scripts import load
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,18 @@
 """The benchmark of searches adds seeds to what is there, and to nothing else."""
 
-import importlib.util
 from argparse import Namespace
-from pathlib import Path
 
 import pytest
 
+from tests.benchmark_scripts import load
 from tuning.objectives import Objective
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
 SPACE = {"units": {"choices": [1, 2]}, "rate": {"fixed": 0.1}}
 
 
 @pytest.fixture(scope="module")
 def searches():
-    spec = importlib.util.spec_from_file_location("searches", FOLDER / "searches.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("searches")
 
 
 def result(*scores):

@@ -1,26 +1,14 @@
 """The benchmark of serving asks what it says it asks."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 
 import zoo
-
-FOLDER = Path(__file__).parents[2] / "benchmarks"
+from tests.benchmark_scripts import load
 
 
 @pytest.fixture(scope="module")
 def serving():
-    sys.path.insert(0, str(FOLDER))
-    try:
-        spec = importlib.util.spec_from_file_location("serving", FOLDER / "serving.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(FOLDER))
-    return module
+    return load("serving")
 
 
 def test_its_models_are_shipped(serving):
