@@ -8,6 +8,7 @@ from tasks.sampled_softmax import SampledLosses
 from tasks.training import Compiled
 from zoo.layers import ActivationRegularization, Stack, TiedSoftmax
 from zoo.layers.recurrent import check_rate
+from zoo.ops.dropout import dropout_mask
 
 
 class LanguageModelParts:
@@ -209,8 +210,8 @@ class EmbeddingDropout(layers.Layer):
     def call(self, inputs, token_ids, training=None):
         if not training or not self.rate:
             return inputs
-        ones = ops.ones((self.vocabulary_size,), inputs.dtype)
-        kept = keras.random.dropout(ones, self.rate, seed=self.seed_generator)
+        shape = (1, self.vocabulary_size)
+        kept = dropout_mask(self.rate, shape, self.seed_generator, inputs.dtype)[0]
         return inputs * ops.expand_dims(ops.take(kept, token_ids), -1)
 
     def compute_output_shape(self, input_shape, *_):

@@ -18,7 +18,7 @@ OPTIONS = dict(
     vocabulary_size=6000,
     units=256,
     embedding_dim=128,
-    dropout=0.4,
+    dropout=0.3,
     label_smoothing=0.1,
     encoder_options={"zoneout_h": 0.05, "zoneout_c": 0.1},
     decoder_options={"zoneout_h": 0.05, "zoneout_c": 0.1},
@@ -60,7 +60,7 @@ FRONT = {
 
 
 def add_arguments(parser):
-    runs.add_arguments(parser, VARIANTS, epochs=20, learning_rate=1e-3)
+    runs.add_arguments(parser, VARIANTS, epochs=20, learning_rate=3e-3)
 
 
 def run(args):

@@ -12,6 +12,7 @@ from keras import ops
 from zoo.layers.gru import GRU
 from zoo.layers.zoneout_lstm import ZoneoutLSTM
 from zoo.ops.attention import product
+from zoo.ops.dropout import dropout_mask
 from zoo.ops.lstm import tanh
 from zoo.ops.zoneout import mix, zoneout_mask
 
@@ -162,8 +163,7 @@ class GatedStep(CellStep):
         return ops.cast(ops.convert_to_tensor(variable), self.dtype)
 
     def _dropout_mask(self, rate, batch, size):
-        ones = ops.ones((batch, size), self.dtype)
-        return keras.random.dropout(ones, rate, seed=self.generator)
+        return dropout_mask(rate, (batch, size), self.generator, self.dtype)
 
     def _hold(self, rate, shape, held):
         if not rate:
@@ -190,7 +190,9 @@ class LSTMStep(GatedStep):
         if self.training:
             rate = self.cell.recurrent_dropconnect
         if rate:
-            recurrent = keras.random.dropout(recurrent, rate, seed=self.generator)
+            recurrent = recurrent * dropout_mask(
+                rate, recurrent.shape, self.generator, self.dtype
+            )
         return {"cell": ops.concatenate([fed_kernel, recurrent], 0)}
 
     def __call__(self, multiply, vectors, now, fed, state):

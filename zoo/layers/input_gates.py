@@ -2,10 +2,10 @@
 
 import math
 
-import keras
 from keras import initializers, ops, regularizers
 
 from zoo.layers.recurrent import check_rate
+from zoo.ops.dropout import dropout_mask
 
 
 class InputGates:
@@ -103,8 +103,10 @@ class InputGates:
         if not training or not self.dropout:
             return inputs
         _, batch, columns = ops.shape(inputs)
-        ones = ops.ones((batch, columns // window), self.compute_dtype)
-        mask = keras.random.dropout(ones, self.dropout, seed=self.seed_generator)
+        shape = (batch, columns // window)
+        mask = dropout_mask(
+            self.dropout, shape, self.seed_generator, self.compute_dtype
+        )
         return inputs * ops.tile(mask, (1, window))
 
     def get_config(self):

@@ -1,10 +1,10 @@
 """What recurrent layers with a kernel, a recurrent kernel and a bias share."""
 
-import keras
 from keras import initializers, ops, regularizers
 
 import zoo.initializers  # noqa: F401, registers what saved layers may name
 from zoo.layers.recurrent import check_rate
+from zoo.ops.dropout import dropout_mask
 from zoo.ops.zoneout import zoneout_mask
 
 
@@ -93,8 +93,8 @@ class KernelOptions:
         return inputs
 
     def _dropout_mask(self, rate, batch, size):
-        ones = ops.ones((batch, size), self.state_dtype)
-        return keras.random.dropout(ones, rate, seed=self.seed_generator)
+        shape = (batch, size)
+        return dropout_mask(rate, shape, self.seed_generator, self.state_dtype)
 
     def _hold(self, rate, shape, masked):
         """Where states are held: at masked steps, and at random with a rate."""

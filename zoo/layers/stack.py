@@ -6,6 +6,7 @@ from keras import ops
 from zoo.eager import mask_tensor
 from zoo.layers.between import CONNECTIONS, NORMALIZATIONS, _Connection
 from zoo.layers.recurrent import check_rate, check_size
+from zoo.ops.dropout import dropout_mask
 from zoo.streams import compiled_step
 
 
@@ -304,11 +305,11 @@ class Stack(keras.layers.Layer):
         return self.connections[i](x, y, mask=mask, training=training)
 
     def _drop(self, x):
-        shape = list(ops.shape(x))
-        if len(shape) == 3:
-            shape[1] = 1
-        ones = ops.ones(shape, x.dtype)
-        return x * keras.random.dropout(ones, self.dropout, seed=self.seed_generator)
+        shape = ops.shape(x)
+        mask = dropout_mask(
+            self.dropout, (shape[0], shape[-1]), self.seed_generator, x.dtype
+        )
+        return x * (ops.expand_dims(mask, 1) if len(shape) == 3 else mask)
 
     def compute_mask(self, inputs, mask=None):
         mask = mask if self.return_sequences else None

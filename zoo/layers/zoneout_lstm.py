@@ -7,6 +7,7 @@ from zoo import devices
 from zoo.layers import keras_lstm
 from zoo.layers.kernel_options import KernelOptions
 from zoo.layers.recurrent import Recurrent, check_rate, check_size
+from zoo.ops.dropout import dropout_mask
 from zoo.ops.lstm import lstm
 from zoo.ops.lstm_step import lstm_step
 from zoo.ops.normalization import normalize
@@ -293,8 +294,11 @@ class ZoneoutLSTM(KernelOptions, Recurrent):
         """Inputs, kernel and bias as `lstm` takes them."""
         recurrent = self._weight(self.recurrent_kernel)
         if training and self.recurrent_dropconnect:
-            recurrent = keras.random.dropout(
-                recurrent, self.recurrent_dropconnect, seed=self.seed_generator
+            recurrent = recurrent * dropout_mask(
+                self.recurrent_dropconnect,
+                recurrent.shape,
+                self.seed_generator,
+                self.state_dtype,
             )
         if self.layer_norm:
             return None, recurrent, self._project(inputs)
