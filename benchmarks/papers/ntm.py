@@ -61,10 +61,14 @@ def build(task, layer, sizes, rate, **options):
     return model
 
 
-def training_batch(task, seed, step):
-    """The same batch for the same seed and step, padded to one of two lengths."""
+def training_batch(task, seed, step, curriculum=0):
+    """The same batch for the same seed and step, padded to one of two lengths.
+
+    Sizes grow to the longest over the first `curriculum` steps.
+    """
     random = np.random.default_rng((seed, step))
-    size = task.random_size(random)
+    part = min(1.0, (step + 1) / curriculum) if curriculum else 1.0
+    size = task.random_size(random, part)
     longest = task.steps(*task.longest)
     half = (longest + 1) // 2
     time = half if task.steps(*size) <= half else longest
@@ -93,8 +97,8 @@ def test(model, task, size, time):
 class Training:
     """The training of one model, which goes on where it was killed."""
 
-    def __init__(self, path, task, seed, steps, make):
-        self.path, self.task, self.seed, self.make = path, task, seed, make
+    def __init__(self, path, batch, task, steps, make):
+        self.path, self.batch, self.task, self.make = path, batch, task, make
         self.steps, self.every = steps
         self.curves = {"steps": [], "wrong_bits": [], "cost_bits": []}
 
@@ -114,7 +118,7 @@ class Training:
         while not self.done():
             start = self.step
             for step in range(start, min(start + self.every, self.steps)):
-                model.train_on_batch(*training_batch(self.task, self.seed, step))
+                model.train_on_batch(*self.batch(step))
             longest = self.task.longest
             found = test(model, self.task, longest, self.task.steps(*longest))
             self.curves["steps"].append(step + 1)
@@ -225,6 +229,14 @@ def main():
     parser.add_argument("--every", type=int, default=250, help="batches between looks")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument(
+        "--curriculum",
+        type=int,
+        default=0,
+        metavar="N",
+        help="batches over which sizes grow to the longest (default: all from the "
+        "first)",
+    )
+    parser.add_argument(
         "--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS)[::2]
     )
     args = parser.parse_args()
@@ -232,25 +244,30 @@ def main():
     if args.quick:
         args.seeds, args.steps, args.every, sizes = args.seeds[:1], 20, 10, QUICK
     runs = Runs(f"ntm_{args.task}", " ".join(__doc__.split()), args)
-    found, trainings = {variant: [] for variant in args.variants}, []
+    trainings = []
     for seed in args.seeds:
-        for variant, members in found.items():
+        for variant in args.variants:
             options = VARIANTS[variant]
             settings = {
                 **{"steps": args.steps, "batch": BATCH},
                 **{"learning_rate": args.learning_rate, **sizes[options["layer"]]},
             }
+            if args.curriculum:
+                settings["curriculum"] = args.curriculum
+                variant += ", sizes grow"
             training = Training(
                 MODELS / file_name(args.task, {**options, **settings}, seed),
+                partial(training_batch, task, seed, curriculum=args.curriculum),
                 task,
-                seed,
                 (args.steps, args.every),
                 partial(build, task, sizes=sizes, rate=args.learning_rate, **options),
             )
             trainings.append(training)
-            run = runs.run(variant, seed, settings, lambda _, t=training: one_run(t))
-            members += [run] if run else []
-    runs.save(plot(args.task, task, {k: v for k, v in found.items() if v}))
+            runs.run(variant, seed, settings, lambda _, t=training: one_run(t))
+    found = {}
+    for run in runs.runs:
+        found.setdefault(run["variant"], []).append(run)
+    runs.save(plot(args.task, task, found))
     draw_memory(args, task, trainings, runs)
 
 

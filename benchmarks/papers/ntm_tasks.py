@@ -2,7 +2,8 @@
 
 Each batch has one size, is padded with masked steps to a given number of steps, and is
 `(inputs, mask, targets, scored)`: bits `(batch, time, channels)`, true for steps that
-are there, bits that are wanted, and one at the steps that are scored.
+are there, bits that are wanted, and one at the steps that are scored. Sizes in training
+are drawn evenly from the smallest to the longest, or to a `part` of that.
 """
 
 from typing import NamedTuple
@@ -21,8 +22,8 @@ class Copy(NamedTuple):
     tests = ((20,), (30,), (40,), (50,), (60,), (80,), (100,), (120,))
     label = "length"
 
-    def random_size(self, random):
-        return (int(random.integers(1, 21)),)
+    def random_size(self, random, part=1.0):
+        return _up_to(random, part, (1, 20))
 
     def steps(self, length):
         return 2 * length + 1
@@ -51,8 +52,8 @@ class RepeatCopy(NamedTuple):
     tests = ((10, 10), (20, 10), (10, 20))
     label = "length, repeats"
 
-    def random_size(self, random):
-        return tuple(int(n) for n in random.integers(1, 11, 2))
+    def random_size(self, random, part=1.0):
+        return _up_to(random, part, (1, 10), (1, 10))
 
     def steps(self, length, repeats):
         return length + 1 + length * repeats + 1
@@ -81,8 +82,8 @@ class AssociativeRecall(NamedTuple):
     tests = ((6,), (8,), (10,), (12,), (15,), (20,))
     label = "items"
 
-    def random_size(self, random):
-        return (int(random.integers(2, 7)),)
+    def random_size(self, random, part=1.0):
+        return _up_to(random, part, (2, 6))
 
     def steps(self, items):
         return 4 * items + 5 + 3
@@ -107,6 +108,13 @@ TASKS = {
     "repeat_copy": RepeatCopy(),
     "associative_recall": AssociativeRecall(),
 }
+
+
+def _up_to(random, part, *ranges):
+    """One number of each range of `(least, most)`, up to a part of the most."""
+    tops = [max(least, round(part * most)) for least, most in ranges]
+    drawn = random.integers([least for least, _ in ranges], [n + 1 for n in tops])
+    return tuple(int(n) for n in drawn)
 
 
 def _bits(random, *shape):

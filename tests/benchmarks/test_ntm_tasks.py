@@ -75,3 +75,16 @@ def test_a_batch_is_known_by_its_seed():
         one, same = made(name, *task.longest)[0], made(name, *task.longest)[0]
         for a, b in zip(one, same, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_curriculum_begins_small_and_ends_with_all_sizes(name):
+    batch, task = load("papers/ntm").training_batch, TASKS[name]
+
+    def longest(steps):
+        masks = [batch(task, 1, step, curriculum=400)[0][1] for step in steps]
+        return max(mask.sum(1).max() for mask in masks)
+
+    every = [batch(task, 1, step)[0][1].sum(1).max() for step in range(400, 600)]
+    assert longest(range(20)) <= max(every) / 2
+    assert longest(range(400, 600)) == max(every) == task.steps(*task.longest)
