@@ -40,7 +40,6 @@ OPTIONS = {
     "attention_units": 192,
     "layer_options": LSTM,
     "coverage_loss": 1.0,
-    "label_smoothing": 0.1,
 }
 
 
@@ -84,7 +83,7 @@ FRONT = {
 
 
 def add_arguments(parser):
-    recipe_runs.add_arguments(parser, VARIANTS, epochs=12, learning_rate=2e-3)
+    recipe_runs.add_arguments(parser, VARIANTS, epochs=14, learning_rate=1e-3)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument(
         "--averaged", type=int, default=5, help="last epochs whose mean is tried"
