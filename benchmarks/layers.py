@@ -5,9 +5,10 @@ numbers are float32. Ratios above 1 mean slower than what stands behind "to".
 """
 
 import argparse
+import json
 import os
 
-from harness import load, race, ratio, write
+from harness import RESULTS, load, race, ratio, write
 
 SHAPES = [(32, 100, 256), (64, 50, 512), (16, 1000, 128)]
 LENGTHS = (100, 1000, 4096, 8192)
@@ -205,7 +206,8 @@ def plot(found, flat, path):
     figure, axes = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
     for axis, mode in zip(axes, ("train", "infer"), strict=False):
         races = [one for one in found if one["mode"] == mode]
-        shown = [name for name in NAMES if name != "torch"]
+        raced = races[0]["results"]
+        shown = [name for name in NAMES if name != "torch" and name in raced]
         for k, name in enumerate(shown):
             bars = [ratio(one["results"], name, "torch")["median"] for one in races]
             width = 0.85 / len(shown)
@@ -236,6 +238,11 @@ def main():
     parser.add_argument(
         "--seconds", type=float, default=0.5, help="time of one turn (default 0.5)"
     )
+    parser.add_argument(
+        "--part",
+        choices=("races", "lengths"),
+        help="both by default; what the other has found is kept",
+    )
     parser.add_argument("--name", default="layers", help="of the files in results/")
     args = parser.parse_args()
     shapes, lengths = SHAPES, LENGTHS
@@ -243,8 +250,16 @@ def main():
         shapes, lengths, args.rounds = SHAPES[:1], LENGTHS[:2], min(args.rounds, 3)
     if load()["load"] > 0.5:
         print(f"Other work is running ({load()}): expect noise; best by best is safer.")
-    found, flat = compare(shapes, args), flatness(lengths, args)
-    path = write(args.name, {"races": found, "microseconds_per_step": flat})
+    path = RESULTS / f"{args.name}.json"
+    content = json.loads(path.read_text()) if args.part else {}
+    content = {k: v for k, v in content.items() if k not in ("machine", "versions")}
+    if args.part != "lengths":
+        content["races"] = compare(shapes, args)
+    if args.part != "races":
+        content["microseconds_per_step"] = flatness(lengths, args)
+        content["load_of_lengths"] = load()
+    write(args.name, content)
+    found, flat = content["races"], content["microseconds_per_step"]
     plot(found, flat, path.with_suffix(".png"))
     print(f"\nwritten: {path} and {path.with_suffix('.png').name}")
 
