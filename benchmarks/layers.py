@@ -252,8 +252,9 @@ def main():
         print(f"Other work is running ({load()}): expect noise; best by best is safer.")
     path = RESULTS / f"{args.name}.json"
     content = json.loads(path.read_text()) if args.part else {}
-    content = {k: v for k, v in content.items() if k not in ("machine", "versions")}
     if args.part != "lengths":
+        # What the file says of the machine is what the races met.
+        content = {k: v for k, v in content.items() if k not in ("machine", "versions")}
         content["races"] = compare(shapes, args)
     if args.part != "races":
         content["microseconds_per_step"] = flatness(lengths, args)
