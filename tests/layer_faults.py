@@ -197,9 +197,16 @@ LAYER_FAULTS = {
     ),
     "Stack: dropout draws anew at every step": fault(
         "zoo.layers.stack:Stack._drop",
-        "shape[1] = 1",
-        "pass",
+        "ops.expand_dims(mask, 1)",
+        "ops.reshape(dropout_mask(self.dropout, (shape[0] * shape[1], shape[-1]), "
+        "self.seed_generator, x.dtype), shape)",
         LAYERS + "test_stack.py::TestDropout",
+    ),
+    "dropout: what is kept is not made larger": fault(
+        "zoo.ops.dropout:dropout_mask",
+        "1 / (1 - rate) if rate < 1 else 0",
+        "1",
+        OPS + "test_dropout.py",
     ),
     "Hierarchical: a sentence without words is read": fault(
         "zoo.layers.hierarchical:Hierarchical.call",
