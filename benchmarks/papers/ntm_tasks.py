@@ -3,7 +3,8 @@
 Each batch has one size, is padded with masked steps to a given number of steps, and is
 `(inputs, mask, targets, scored)`: bits `(batch, time, channels)`, true for steps that
 are there, bits that are wanted, and one at the steps that are scored. Sizes in training
-are drawn evenly from the smallest to the longest, or to a `part` of that.
+are drawn evenly from the smallest to the longest, or to a `part` of that (repeat copy:
+to a part of the repeats).
 """
 
 from typing import NamedTuple
@@ -53,7 +54,8 @@ class RepeatCopy(NamedTuple):
     label = "length, repeats"
 
     def random_size(self, random, part=1.0):
-        return _up_to(random, part, (1, 10), (1, 10))
+        # Copying once comes before copying again.
+        return (*_up_to(random, 1.0, (1, 10)), *_up_to(random, part, (1, 10)))
 
     def steps(self, length, repeats):
         return length + 1 + length * repeats + 1
@@ -110,11 +112,10 @@ TASKS = {
 }
 
 
-def _up_to(random, part, *ranges):
-    """One number of each range of `(least, most)`, up to a part of the most."""
-    tops = [max(least, round(part * most)) for least, most in ranges]
-    drawn = random.integers([least for least, _ in ranges], [n + 1 for n in tops])
-    return tuple(int(n) for n in drawn)
+def _up_to(random, part, limits):
+    """A tuple of one number from the least to a part of the most."""
+    least, most = limits
+    return (int(random.integers(least, max(least, round(part * most)) + 1)),)
 
 
 def _bits(random, *shape):
