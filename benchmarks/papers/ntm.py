@@ -6,9 +6,11 @@ and up to 10 repeated up to 10 times (repeat copy), up to 6 items of 3 vectors o
 controller. The memory starts as a constant and training uses Adam, as in Collier and
 Beel (2018). The tests go beyond what was trained: copies of up to 120 vectors, and 12
 items and more. Success is no wrong bit; everything else is a miss, and stands there as
-it came out. Beside it is an LSTM of 256 units, with more weights than the machine. Where
-sizes grow, training begins with the smallest and reaches the longest after half of its
-batches (`--curriculum 5000`), an idea of Zaremba and Sutskever's (2014), not of Graves'.
+it came out. Beside it is an LSTM of 256 units, with more weights than the machine.
+
+Where sizes grow (`--curriculum N`), training begins with the smallest, in repeat copy
+with one copy, and reaches the longest after N batches: an idea of Zaremba and Sutskever
+(2014), not of the machine's authors.
 
     python benchmarks/papers/ntm.py copy --seeds 1 2 3 --steps 10000
 
