@@ -130,15 +130,19 @@ def load():
     return {"load": round(os.getloadavg()[0], 1), "cores": os.cpu_count()}
 
 
-def write(name, content, packages=("tensorflow", "keras", "torch")):
-    """Writes results as JSON, with the machine and the versions that made them."""
+def versions(packages=("tensorflow", "keras", "torch")):
+    """Dict from those packages that are installed to their versions."""
     from importlib.metadata import packages_distributions, version
 
     there = packages_distributions()
-    packages = [package for package in packages if package in there]
+    return {package: version(package) for package in packages if package in there}
+
+
+def write(name, content, packages=("tensorflow", "keras", "torch")):
+    """Writes results as JSON, with the machine and the versions that made them."""
     content = {
         "machine": {"processor": platform.processor() or platform.machine(), **load()},
-        "versions": {p: version(p) for p in packages},
+        "versions": versions(packages),
         **content,
     }
     RESULTS.mkdir(exist_ok=True)

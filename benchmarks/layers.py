@@ -8,7 +8,7 @@ import argparse
 import json
 import os
 
-from harness import RESULTS, load, race, ratio, write
+from harness import RESULTS, load, race, ratio, versions, write
 
 SHAPES = [(32, 100, 256), (64, 50, 512), (16, 1000, 128)]
 LENGTHS = (100, 1000, 4096, 8192)
@@ -258,7 +258,7 @@ def main():
         content["races"] = compare(shapes, args)
     if args.part != "races":
         content["microseconds_per_step"] = flatness(lengths, args)
-        content["load_of_lengths"] = load()
+        content["lengths_met"] = {**load(), "versions": versions()}
     write(args.name, content)
     found, flat = content["races"], content["microseconds_per_step"]
     plot(found, flat, path.with_suffix(".png"))
