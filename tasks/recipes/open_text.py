@@ -69,7 +69,8 @@ def open_text_encoder(args, vectors=True):
             **sizes,
         )
     if not (second / "encoder.npz").exists():
-        tagger = start([], first, first)
+        # Its head is never trained; a tagger must have one.
+        tagger = start(["name"], first, first)
         tagging.learn_parts_of_speech(
             tagger,
             read_conllu(data_dir / TREEBANK),
