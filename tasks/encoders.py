@@ -7,6 +7,8 @@ from tasks.data.vectors import CODES
 from tasks.data.vocabulary import RESERVED, UNKNOWN_ID
 from tasks.data.words import CASINGS
 from zoo.layers import Bidirectional, ZoneoutLSTM, get
+from zoo.layers.recurrent import check_rate
+from zoo.ops.dropout import dropout_mask
 
 CHAR_ENCODERS = ("cnn", "lstm", None)
 
@@ -158,6 +160,45 @@ class CompressedVectors(keras.layers.Layer):
         }
 
 
+@keras.saving.register_keras_serializable(package="tasks")
+class UnknownWords(keras.layers.Layer):
+    """Makes some words unknown in training.
+
+    Args:
+        rate: Part of the words.
+        **kwargs: `name`, `dtype` and `trainable`.
+
+    Call arguments:
+        word_ids: Integers `(batch, time)`.
+
+    Returns:
+        The same, with the id of unknown words in some places.
+
+    Raises:
+        ValueError: If the rate is no number from 0 to 1.
+    """
+
+    def __init__(self, rate, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = check_rate(self.name, "rate", rate)
+        self.seed_generator = keras.random.SeedGenerator()
+        self.built = True
+
+    def call(self, word_ids, training=None):
+        if not training or not self.rate:
+            return word_ids
+        flat = ops.reshape(word_ids, (-1, 1))
+        rows = ops.shape(flat)[0]
+        kept = dropout_mask(self.rate, (rows, 1), self.seed_generator) > 0
+        return ops.reshape(ops.where(kept, flat, UNKNOWN_ID), ops.shape(word_ids))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate}
+
+
 def word_inputs(word_length):
     """Makes the inputs of a model over words, as `WordFeatures` encodes them."""
     return {
@@ -180,6 +221,7 @@ def encode_words(
     casing_dim,
     dropout,
     own_words=None,
+    own_word_dropout=0.0,
     vector_dim=0,
     vector_groups=25,
 ):
@@ -195,6 +237,9 @@ def encode_words(
         own_words: Number of words that have trained vectors of their own, from the
             first of the vocabulary on; the others share that of unknown words. All by
             default.
+        own_word_dropout: Rate at which words lose their own vector in training, but
+            keep that of others: so the model learns what to do with words that have
+            that alone.
         vector_dim, vector_groups: Size of `CompressedVectors`, which come beside; 0
             leaves them out.
 
@@ -210,6 +255,8 @@ def encode_words(
     if own_words is not None:
         own_size = own_words + RESERVED
         own_ids = ops.where(ids < own_size, ids, UNKNOWN_ID)
+    if own_word_dropout:
+        own_ids = UnknownWords(own_word_dropout, name="own_word_dropout")(own_ids)
     embedding = layers.Embedding(own_size, embedding_dim, name="word_embedding")
     parts = [embedding(own_ids)]
     if vector_dim:

@@ -38,6 +38,7 @@ SIZES = dict(
     zoneout_c=0.0,
     crf=True,
     own_words=None,
+    own_word_dropout=0.0,
     vector_dim=0,
     vector_groups=25,
 )
@@ -72,6 +73,8 @@ class NamedEntityTagger(Task):
         crf: Whether a CRF decides; if not, each tag is chosen on its own.
         own_words: Number of words with trained vectors of their own, from the first of
             the vocabulary on; all by default.
+        own_word_dropout: Rate at which words lose that vector in training, but keep
+            the one made by others.
         vector_dim, vector_groups: Size of fixed vectors made by others, which come
             beside, and the bytes each of them takes; 0 for none.
 

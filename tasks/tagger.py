@@ -58,6 +58,7 @@ def build_tagger(tags, vocabulary_size, characters_size, options):
                 "casing_dim",
                 "dropout",
                 "own_words",
+                "own_word_dropout",
                 "vector_dim",
                 "vector_groups",
             )

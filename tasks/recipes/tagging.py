@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+import zoo
 from tasks.data.tags import to_bio
 from tasks.data.vocabulary import RESERVED, Vocabulary
 from tasks.metrics.entities import entity_scores, surface_f1
 from tasks.ner import NamedEntityTagger
 from tasks.recipes import runs as recipe_runs
+from tasks.recipes.weight_mean import mean_of
 
 # Layers whose first weight has a row for each word.
 BY_WORD = ("word_embedding", "word_vectors")
@@ -168,6 +170,29 @@ def scores_by_shift(tagger, examples, shifts):
         scores.append(tagger.evaluate(examples)["f1"])
     tagger.balance(examples, [-applied])
     return scores
+
+
+def mean_of_seeds(runs, seeds, test):
+    """Scores the tagger whose weights are the mean of those of all seeds.
+
+    Args:
+        runs: `Runs`, with the variant `"full"` of each seed.
+        seeds: Two seeds or more.
+        test: Examples to score on.
+
+    Returns:
+        The folder of its preset.
+    """
+    title = f"mean of the weights of seeds {', '.join(map(str, seeds))}"
+
+    def average(folder, _):
+        presets = (runs.folder / "full" / str(seed) / "preset" for seed in seeds)
+        tagger = mean_of(map(zoo.load, presets))
+        tagger.save(folder / "preset")
+        return tagger.evaluate(test)
+
+    runs.run(title, 0, average)
+    return runs.folder / title.replace(" ", "_") / "0" / "preset"
 
 
 def publish(name, output, runs, tagger, examples, train, test, front, body):

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from tasks.data.vectors import compress
+from tasks.data.vocabulary import UNKNOWN_ID
 from tasks.encoders import (
     CharacterEncoder,
     CompressedVectors,
+    UnknownWords,
     encode_words,
     recurrent_encoder,
     word_inputs,
@@ -251,3 +253,57 @@ def test_words_beyond_the_own_ones_share_the_vector_of_unknown_words():
     np.testing.assert_array_equal(five, unknown)
     np.testing.assert_array_equal(last, unknown)
     assert not np.array_equal(four, unknown)
+
+
+class TestUnknownWords:
+    IDS = np.arange(10, 10 + 6000).reshape(60, 100)
+
+    def draw(self, layer):
+        return keras.ops.convert_to_numpy(layer(self.IDS, training=True))
+
+    def test_a_part_of_the_words_is_made_unknown(self):
+        got = self.draw(UnknownWords(0.3))
+        changed = got != self.IDS
+        assert 0.27 < changed.mean() < 0.33
+        assert set(got[changed]) == {UNKNOWN_ID}
+        # Each place on its own: neither rows nor columns go together.
+        assert 0 < changed.mean(0).std() < 0.12 and 0 < changed.mean(1).std() < 0.12
+
+    def test_other_words_in_each_call(self):
+        layer = UnknownWords(0.3)
+        assert 0.5 < np.mean(self.draw(layer) == self.draw(layer)) < 0.65
+
+    def test_words_stay_where_nothing_is_learned(self):
+        np.testing.assert_array_equal(run(UnknownWords(0.3), self.IDS), self.IDS)
+
+    def test_config_keeps_every_option(self):
+        layer = UnknownWords(0.3, name="kept")
+        again = UnknownWords.from_config(json.loads(json.dumps(layer.get_config())))
+        assert (again.rate, again.name) == (0.3, "kept")
+
+    @pytest.mark.parametrize("rate", [-0.1, 1.5, "half"])
+    def test_rates_out_of_range_are_refused(self, rate):
+        with pytest.raises(ValueError, match="rate"):
+            UnknownWords(rate)
+
+
+def test_words_lose_their_own_vectors_and_keep_those_of_others():
+    inputs = word_inputs(7)
+    sizes = {**SIZES, "char_encoder": None, "casing_dim": 0, "vector_dim": 4}
+    x = encode_words(inputs, **sizes, vector_groups=2, own_word_dropout=0.5)
+    model = keras.Model(inputs, x)
+    codes, centroids = compress(np.random.default_rng(0).normal(size=(20, 4)), 2)
+    model.get_layer("word_vectors").set_weights([codes, centroids])
+    data = {
+        "word_ids": np.full((1, 200), 7, "int32"),
+        "char_ids": np.zeros((1, 200, 7), "int32"),
+        "casing_ids": np.zeros((1, 200), "int32"),
+        "mask": np.ones((1, 200), "bool"),
+    }
+    got = keras.ops.convert_to_numpy(model(data, training=True))[0]
+    own, unknown = model.get_layer("word_embedding").get_weights()[0][[7, UNKNOWN_ID]]
+    lost = (got[:, :4] == unknown).all(1)
+    assert 0.35 < lost.mean() < 0.65
+    np.testing.assert_array_equal(got[~lost, :4], np.tile(own, ((~lost).sum(), 1)))
+    np.testing.assert_array_equal(got[:, 4:], np.tile(got[0, 4:], (200, 1)))
+    assert np.abs(got[0, 4:]).max() > 0

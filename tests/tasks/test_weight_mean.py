@@ -1,10 +1,12 @@
 """The mean of the weights of the last epochs, across a kill too."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 
-from tasks.recipes.weight_mean import WeightMean
+from tasks.recipes.weight_mean import WeightMean, mean_of
 
 
 @pytest.fixture
@@ -61,3 +63,27 @@ def test_it_works_in_training(model, tmp_path):
     x, y = np.ones((8, 2)), np.ones((8, 3))
     model.fit(x, y, epochs=3, verbose=0, callbacks=[mean])
     assert mean.apply() == 2
+
+
+def test_the_mean_of_several_tasks(model):
+    """Real numbers are averaged, all else is the first one's."""
+    tasks = []
+    for value in (1.0, 2.0, 6.0):
+        made = keras.models.clone_model(model)
+        made.count = made.add_weight((), dtype="int32", trainable=False)
+        made.count.assign(10 * value)
+        _, kernel, bias = made.get_weights()
+        made.set_weights(
+            [np.int32(10 * value), np.full_like(kernel, value), bias - value]
+        )
+        tasks.append(SimpleNamespace(model=made))
+    assert mean_of(iter(tasks)) is tasks[0]
+    count, kernel, bias = tasks[0].model.get_weights()
+    assert (kernel == 3).all() and (bias == -3).all() and count == 10
+    assert (tasks[1].model.get_weights()[1] == 2).all()
+
+
+def test_the_mean_of_tasks_of_other_sizes_is_refused(model):
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4)])
+    with pytest.raises(ValueError):
+        mean_of([SimpleNamespace(model=model), SimpleNamespace(model=other)])
