@@ -172,16 +172,16 @@ def scores_by_shift(tagger, examples, shifts):
     return scores
 
 
-def mean_of_seeds(runs, seeds, test):
+def mean_of_seeds(runs, seeds, evaluate):
     """Scores the tagger whose weights are the mean of those of all seeds.
 
     Args:
         runs: `Runs`, with the variant `"full"` of each seed.
-        seeds: Two seeds or more.
-        test: Examples to score on.
+        seeds: Two seeds or more, which began with the same weights.
+        evaluate: Function from a tagger to its scores.
 
     Returns:
-        The folder of its preset.
+        Its scores, and the folder of its preset.
     """
     title = f"mean of the weights of seeds {', '.join(map(str, seeds))}"
 
@@ -189,10 +189,10 @@ def mean_of_seeds(runs, seeds, test):
         presets = (runs.folder / "full" / str(seed) / "preset" for seed in seeds)
         tagger = mean_of(map(zoo.load, presets))
         tagger.save(folder / "preset")
-        return tagger.evaluate(test)
+        return evaluate(tagger)
 
-    runs.run(title, 0, average)
-    return runs.folder / title.replace(" ", "_") / "0" / "preset"
+    scores = runs.run(title, 0, average)
+    return scores, runs.folder / title.replace(" ", "_") / "0" / "preset"
 
 
 def publish(name, output, runs, tagger, examples, train, test, front, body):

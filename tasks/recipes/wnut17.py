@@ -70,11 +70,8 @@ def run(args):
     runs = Runs(output / ("development" if args.development else "runs"))
     train = functools.partial(train_one, data=data)
     run_variants(runs, VARIANTS, args, train)
-    shipped = runs.folder / "full" / str(args.seeds[0]) / "preset"
-    if len(args.seeds) > 1:
-        shipped = tagging.mean_of_seeds(runs, args.seeds, data["test"])
     if not args.development:
-        finish(output, runs, data, shipped)
+        finish(output, runs, data, args)
 
 
 def pretrained(args, data, vectors):
@@ -159,8 +156,8 @@ def train_one(args, variant, folder, seed, *, data):
     return tagger.evaluate(data["test"])
 
 
-def finish(output, runs, data, shipped):
-    """Writes the tagger in the folder `shipped` as a preset, with its card."""
+def finish(output, runs, data, args):
+    """Writes the first seed's tagger as a preset, with its card."""
     front = {
         "architecture": "bidirectional ZoneoutLSTM over words, characters and "
         "word shapes, CRF",
@@ -176,7 +173,7 @@ def finish(output, runs, data, shipped):
         NAME,
         output,
         runs,
-        zoo.load(shipped),
+        zoo.load(runs.folder / "full" / str(args.seeds[0]) / "preset"),
         EXAMPLES,
         data["final"],
         data["test"],
