@@ -248,11 +248,21 @@ def test_tokens_without_tags_are_refused():
         {"crff": 1},
         {"layer": "lstmm"},
         {"zoneout_h": 0.1, "layer": "qrnn"},
+        {"own_word_dropout": 1.5},
     ],
 )
 def test_options_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         make(**options)
+
+
+def test_words_lose_their_own_vectors_in_training_alone():
+    tagger = make(own_word_dropout=0.4)
+    forgetting = tagger.training_model.get_layer("own_word_dropout")
+    assert forgetting.rate == 0.4
+    assert tagger.model.get_layer("own_word_dropout") is forgetting
+    answers = [tagger.predict("Ada lives in Rio").to_dict() for _ in range(2)]
+    assert answers[0] == answers[1]
 
 
 def test_one_label_alone_must_be_a_list():
