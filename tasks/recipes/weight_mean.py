@@ -61,8 +61,8 @@ def mean_of(tasks):
     """Gives the first of some tasks the mean of all their weights, and returns it.
 
     Trainings that begin with the same weights, those of the head too, mostly end within
-    one basin: then the mean is better than any of them. What is not of real numbers, as
-    codes or states of generators, stays the first's.
+    one basin, where their mean may be better than any of them. What is not of real
+    numbers, as codes or states of generators, stays the first's.
 
     Args:
         tasks: Iterable of tasks of the same sizes; one is held at a time.
