@@ -1,9 +1,12 @@
 """Scores of the forecaster and its peers on every test window of ETTh1.
 
 Part of `forecasting.py --scores`: all train for as many steps on as many windows, and
-none of them is tuned.
+none of them is tuned. Each has a process of its own: TensorFlow and another folder's
+torch do not get along in one.
 """
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 from forecasting_contestants import (
@@ -21,9 +24,20 @@ def score_all(size, steps):
     print("seasonal naive", found["seasonal naive"], flush=True)
     for kind in KINDS:
         for name, score in (("zoo", zoo_scores), ("neuralforecast", peer_scores)):
-            found[f"{name} {kind}"] = score(size, kind)
+            found[f"{name} {kind}"] = apart(score, size, kind)
             print(name, kind, found[f"{name} {kind}"], flush=True)
     return found
+
+
+def apart(function, *args):
+    """What a function returns, called in a new process.
+
+    Raises:
+        concurrent.futures.process.BrokenProcessPool: If the process dies.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *args).result()
 
 
 def test_rows(size):

@@ -63,6 +63,18 @@ class CaptionWriter:
         found = self._answers(regions, how, batch_size)
         return [self._one(None, answers[0]).text for answers in found]
 
+    def drawn(self, regions, how, batch_size, keys):
+        """Ids of the captions drawn for each picture, lists of lists without the end.
+
+        Args:
+            regions: Of the pictures.
+            how: `tasks.decoding.random_search.RandomSearch`.
+            batch_size: Most pictures at once.
+            keys: An integer for each picture, that decides with the seed what is drawn.
+        """
+        found = self._answers(regions, how, batch_size, keys)
+        return [[answer.ids for answer in answers] for answers in found]
+
     def _readable(self, pictures):
         """Arrays of pictures up to one that cannot be read, and that one's error."""
         arrays = []

@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 from tasks.pictures import picture_net
-from tasks.writer import decoder_of, training_model_of
+from tasks.writer import decoder_of, rewarded_model_of, training_model_of
 
 
 class CaptionerParts:
@@ -23,6 +23,8 @@ class CaptionerParts:
             the pictures.
         training_model: From the inputs of that and `targets` to each row's share of the
             loss.
+        rewarded_model: From the inputs of that and `advantages` to each row's share of
+            what self-critical training lessens.
     """
 
     def __init__(self, vocabulary_size, options):
@@ -67,6 +69,7 @@ class CaptionerParts:
             coverage=options["coverage_loss"] / count,
             name="captioner_training",
         )
+        self.rewarded_model = rewarded_model_of(given, answers, "captioner_rewarded")
 
     def _written(self, regions, target_ids, target_mask):
         memory, summary, _ = self.encode(regions)

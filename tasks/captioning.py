@@ -1,14 +1,15 @@
 """Captioning: what is in a picture, in a sentence."""
 
-import hashlib
 from functools import partial
 
+from tasks import self_critical
 from tasks.caption_scorer import LOSS, MONITORS, CaptionScorer
 from tasks.caption_writer import CaptionWriter
 from tasks.captioner import CaptionerParts
 from tasks.data.caption_words import CaptionCoder
-from tasks.data.captions import CaptionBatches, captions_from
-from tasks.data.pictures import picture_digest, pictures_from
+from tasks.data.captions import CaptionBatches, captions_checksum, captions_from
+from tasks.data.pictures import pictures_from
+from tasks.data.pipeline import as_dataset
 from tasks.data.regions import RegionReader
 from tasks.data.vocabulary import Vocabulary
 from tasks.decoding.random_search import search_of
@@ -295,16 +296,97 @@ class Captioner(Writing, Task):
         Raises:
             ValueError: If the data cannot be read or are empty.
         """
+        examples, regions, more = self._begun(
+            data, validation_data, monitor, mirror, cache_dir, run.get("verbose")
+        )
+        ids = self.scorer.encoded(examples)
+        batches = CaptionBatches(regions, ids, batch_size, shuffle=True, seed=seed)
+        return self._train(
+            batches,
+            captions_checksum(examples),
+            epochs=epochs,
+            learning_rate=learning_rate,
+            seed=seed,
+            callbacks=callbacks,
+            **more,
+            **run,
+        )
+
+    def fit_self_critical(
+        self,
+        data,
+        validation_data=None,
+        epochs=20,
+        batch_size=64,
+        learning_rate=5e-5,
+        reward="cider_d",
+        samples=5,
+        pictures=1000,
+        monitor="cider_d",
+        mirror=True,
+        cache_dir=None,
+        seed=0,
+        callbacks=(),
+        **run,
+    ):
+        """Trains on scores of the model's own captions; after `fit`.
+
+        In each epoch it draws captions of some pictures; those that score better than
+        the others of their picture become likelier. See `tasks.self_critical`.
+
+        Args:
+            data, validation_data, mirror, cache_dir, seed, callbacks: See `fit`.
+            epochs: How often to draw.
+            batch_size: Captions a step.
+            learning_rate: Highest rate of Adam; a small part of that of `fit`.
+            reward: `"cider_d"`, or `"bleu_4"`; or a dict of the weights of both, see
+                `tasks.self_critical.Settings`.
+            samples: Captions of each picture, at least 2.
+            pictures: Pictures of an epoch, drawn at random.
+            monitor: See `fit`.
+            **run: See `fit`.
+
+        Returns:
+            `keras.callbacks.History`, with `"reward"`, the mean of what was drawn.
+
+        Raises:
+            ValueError: If a number is out of range, or the data cannot be read.
+
+        References:
+            - Rennie et al., [Self-critical sequence training for image captioning](
+              https://arxiv.org/abs/1612.00563), 2017
+        """
+        settings = self_critical.Settings.checked(reward, samples, pictures)
+        examples, regions, more = self._begun(
+            data, validation_data, monitor, mirror, cache_dir, run.get("verbose")
+        )
+        how = self._how(samples, temperature=1.0)
+        batches = self_critical.drawn_captions(
+            self.writer, how, examples, regions, settings, batch_size, seed
+        )
+        return self._fit(
+            batches,
+            as_dataset(batches),
+            f"{captions_checksum(examples)} {settings}",
+            model=self.parts.rewarded_model,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            seed=seed,
+            callbacks=[self_critical.Drawing(batches), *callbacks],
+            **more,
+            **run,
+        )
+
+    def _begun(self, data, validation_data, monitor, mirror, cache_dir, verbose):
+        """Examples, their regions, and what tells the best epoch."""
         if monitor not in MONITORS:
             raise ValueError(f"`monitor` must be one of {MONITORS}. Got: {monitor!r}")
         examples = some(captions_from(data))
-        verbose = run.get("verbose", "auto")
+        verbose = "auto" if verbose is None else verbose
         kinds = (False, True) if mirror else (False,)
         regions = [
             self.scorer.regions(examples, cache_dir, kind, verbose) for kind in kinds
         ]
-        ids = self.scorer.encoded(examples)
-        batches = CaptionBatches(regions, ids, batch_size, shuffle=True, seed=seed)
         best = show = None
         if validation_data is not None:
             held = some(captions_from(validation_data))
@@ -312,23 +394,4 @@ class Captioner(Writing, Task):
             score = partial(self.scorer.score, monitor, held, seen, how)
             best = partial(BestWeights, score, f"val_{monitor}", lower=monitor == LOSS)
             show = partial(self.predict, [e.picture for e in held[:SHOWN]])
-        return self._train(
-            batches,
-            _checksum(examples),
-            epochs=epochs,
-            learning_rate=learning_rate,
-            seed=seed,
-            best=best,
-            show=show,
-            callbacks=callbacks,
-            **run,
-        )
-
-
-def _checksum(examples):
-    """Tells the training data of one run from those of others."""
-    total = hashlib.sha256()
-    for example in examples:
-        total.update(picture_digest(example.picture))
-        total.update("\0".join(example.captions).encode("utf-8", "surrogatepass"))
-    return total.hexdigest()[:16]
+        return examples, regions, {"best": best, "show": show}

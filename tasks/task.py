@@ -174,6 +174,7 @@ class Task:
         profile=None,
         show=None,
         drop_remainder="auto",
+        model=None,
     ):
         """Trains `training_model` on prepared batches; returns Keras' history.
 
@@ -240,7 +241,9 @@ class Task:
                 taken up with others than it began with.
             best: Function `(patience=...)` that returns the `BestWeights` of this run.
             show: Function that returns answers to a few of the validation data.
+            model: What is trained in place of `training_model`.
         """
+        model = self.training_model if model is None else model
         if patience is not None and best is None:
             raise ValueError(
                 "`patience` waits for a better score on `validation_data`: give some. "
@@ -255,9 +258,9 @@ class Task:
             dataset = as_dataset(batches)
         if strategies.on_tpu(self.strategy):
             chips = 1 if self.strategy is None else self.strategy.replicas
-            warn_of_padding(self.training_model, len(batches[0][1]) / chips)
+            warn_of_padding(model, len(batches[0][1]) / chips)
         fitting = Fitting(
-            self.training_model,
+            model,
             self.strategy,
             batches,
             dataset,

@@ -48,3 +48,20 @@ def training_model_of(inputs, answers, options, *, coverage, memory_mask=None, n
     if coverage and options["attention"] is not None:
         share = share + coverage * coverage_loss(attention, mask, memory_mask)
     return keras.Model({**inputs, "targets": targets}, share, name=name)
+
+
+def rewarded_model_of(inputs, answers, name):
+    """A model from inputs, `targets` and `advantages` to what REINFORCE lessens.
+
+    Args:
+        inputs: Dict of Keras inputs, `"target_mask"` among them.
+        answers: Dict of `"logits"` that are made of them.
+        name: The model's name.
+    """
+    targets = keras.Input((None,), dtype="int32", name="targets")
+    advantages = keras.Input((), dtype="float32", name="advantages")
+    mask = inputs["target_mask"]
+    losses = token_losses(answers["logits"], targets, mask)
+    share = RowShare(name="rewarded_share")(losses, mask) * advantages
+    more = {"targets": targets, "advantages": advantages}
+    return keras.Model({**inputs, **more}, share, name=name)

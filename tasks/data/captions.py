@@ -1,5 +1,6 @@
 """Pictures with captions: every form in which they may come, and batches of them."""
 
+import hashlib
 import os
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from tasks.data.batches import bucket_length
 from tasks.data.caption_words import caption_words
 from tasks.data.pairs import padded
-from tasks.data.pictures import picture_name
+from tasks.data.pictures import picture_digest, picture_name
 from tasks.data.tables import TableKind, rows_from
 from tasks.data.vocabulary import PADDING_ID
 from zoo.lazy import tf
@@ -63,6 +64,19 @@ def captions_from(data):
     return _grouped([_checked(row, number) for number, row in enumerate(rows)])
 
 
+def captions_checksum(examples):
+    """Tells the training data of one run from those of others.
+
+    Args:
+        examples: List of `Captioned`.
+    """
+    total = hashlib.sha256()
+    for example in examples:
+        total.update(picture_digest(example.picture))
+        total.update("\0".join(example.captions).encode("utf-8", "surrogatepass"))
+    return total.hexdigest()[:16]
+
+
 def _from_dataset(pair):
     if not isinstance(pair, tuple) or len(pair) != 2:
         raise ValueError(
@@ -114,6 +128,26 @@ def _grouped(rows):
         known = grouped.setdefault(key, Captioned(row.picture, ()))
         grouped[key] = known._replace(captions=known.captions + row.captions)
     return list(grouped.values())
+
+
+def caption_inputs(regions, seen, targets, length, count):
+    """Inputs of the captioner's training model, a dict of arrays.
+
+    Args:
+        regions: See `CaptionBatches`.
+        seen: Pairs `(kind, picture)`: which of the regions each caption is about.
+        targets: Integer arrays, the captions, the end of each among them.
+        length: Steps of each row.
+        count: Number of rows; further ones are empty.
+    """
+    looked = np.zeros((count, *regions[0].shape[1:]), "float32")
+    for row, (kind, picture) in enumerate(seen):
+        looked[row] = regions[kind][picture]
+    before = [np.append(PADDING_ID, ids[:-1]) for ids in targets]
+    ids, mask = padded(before, length, count)
+    targets, _ = padded(targets, length, count)
+    inputs = {"regions": looked, "target_ids": ids, "target_mask": mask}
+    return {**inputs, "targets": targets}
 
 
 class CaptionBatches(keras.utils.PyDataset):
@@ -178,22 +212,17 @@ class CaptionBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         length, members = self._plan()[index]
-        rows = [self._rows[member] for member in members]
-        inputs = {"regions": self._seen([picture for picture, _ in rows], index)}
-        targets = [ids for _, ids in rows]
-        before = [np.append(PADDING_ID, ids[:-1]) for ids in targets]
-        count = self.batch_size
-        inputs["target_ids"], inputs["target_mask"] = padded(before, length, count)
-        inputs["targets"], _ = padded(targets, length, count)
-        return inputs, np.zeros((count,), "float32")
-
-    def _seen(self, pictures, index):
-        seen = np.zeros((self.batch_size, *self.regions[0].shape[1:]), "float32")
+        pictures, targets = zip(
+            *(self._rows[member] for member in members), strict=True
+        )
         random = np.random.default_rng([self.seed, self.epoch, index])
-        which = random.integers(len(self.regions), size=len(pictures))
-        for row, (picture, one) in enumerate(zip(pictures, which, strict=True)):
-            seen[row] = self.regions[one if self.shuffle else 0][picture]
-        return seen
+        kinds = random.integers(len(self.regions), size=len(pictures))
+        if not self.shuffle:
+            kinds[:] = 0
+        seen = zip(kinds, pictures, strict=True)
+        count = self.batch_size
+        inputs = caption_inputs(self.regions, seen, targets, length, count)
+        return inputs, np.zeros((count,), "float32")
 
     def on_epoch_end(self):
         """Moves on to the order of the next epoch."""

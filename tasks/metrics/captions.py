@@ -66,20 +66,23 @@ def ngrams(words, order):
     return Counter(tuple(words[i : i + order]) for i in starts)
 
 
-def bleu(found, references):
-    """BLEU-1 to BLEU-4 of a corpus, without smoothing, from 0 to 100.
+def bleu(found, references, smooth=0):
+    """BLEU-1 to BLEU-4 of a corpus, from 0 to 100.
 
     The length of the reference is that which is closest, the shorter one of two.
 
     Args:
         found: List of lists of words.
         references: List of lists of lists of words.
+        smooth: What is added to the counts of all n-grams but single words, right and
+            total; of a single caption, which seldom has four words right, 1.
 
     Returns:
         List of four floats.
 
-    Reference:
+    References:
         - Papineni et al., [BLEU](https://aclanthology.org/P02-1040/), 2002
+        - Lin and Och, [ORANGE](https://aclanthology.org/C04-1072/), 2004 (smoothing)
     """
     right, total = np.zeros(ORDERS), np.zeros(ORDERS)
     length, wanted = 0, 0
@@ -95,6 +98,8 @@ def bleu(found, references):
             right[order - 1] += sum((counts & most).values())
             total[order - 1] += sum(counts.values())
     brevity = min(0.0, 1.0 - wanted / length) if length else -math.inf
+    right[1:] += smooth
+    total[1:] += smooth
     scores, logs = [], 0.0
     for order in range(ORDERS):
         if not right[order]:
@@ -105,7 +110,20 @@ def bleu(found, references):
 
 
 def cider_d(found, references):
-    r"""CIDEr-D of a corpus, times a hundred.
+    r"""CIDEr-D of a corpus, times a hundred; of a single picture it is 0.
+
+    Args:
+        found: List of lists of words.
+        references: List of lists of lists of words.
+    """
+    consensus = CiderD(references)
+    return 100 * float(
+        np.mean([consensus.score(n, words) for n, words in enumerate(found)])
+    )
+
+
+class CiderD:
+    r"""How much captions of some pictures say what people say.
 
     The vectors $g_n$ of a caption have the counts of its n-grams times $\log(N / df)$,
     where $df$ counts the pictures whose references have it, of $N$. With lengths $l$
@@ -116,36 +134,39 @@ def cider_d(found, references):
     \frac{\min(g_n(c), g_n(r)) \cdot g_n(r)}{|g_n(c)| |g_n(r)|}
     $$
 
-    is averaged over references and pictures. Of a single picture it is 0.
+    is averaged over the references of a picture.
 
     Args:
-        found: List of lists of words.
-        references: List of lists of lists of words.
+        references: List of lists of lists of words: several of each picture.
 
     Reference:
         - Vedantam, Zitnick and Parikh, [CIDEr](https://arxiv.org/abs/1411.5726), 2015
     """
-    frequency = Counter()
-    for own in references:
-        frequency.update({gram for words in own for gram in _all_ngrams(words)})
-    everything = math.log(len(references))
 
-    def vectors(words):
+    def __init__(self, references):
+        self._frequency = Counter()
+        for own in references:
+            self._frequency.update({g for words in own for g in _all_ngrams(words)})
+        self._everything = math.log(len(references))
+        self._known = [
+            [(len(words), self._vectors(words)) for words in own] for own in references
+        ]
+
+    def score(self, number, words):
+        """CIDEr-D of one caption, a list of words, of the picture of this number."""
+        mine, known = self._vectors(words), self._known[number]
+        return sum(
+            _similarity(mine, other) * _penalty(len(words), length)
+            for length, other in known
+        ) * (10 / len(known))
+
+    def _vectors(self, words):
+        """Weights of the n-grams of each order, and their norm."""
         weighed = [{} for _ in range(ORDERS)]
         for gram, count in _all_ngrams(words).items():
-            rarity = everything - math.log(max(1, frequency[gram]))
+            rarity = self._everything - math.log(max(1, self._frequency[gram]))
             weighed[len(gram) - 1][gram] = count * rarity
-        return weighed
-
-    scores = []
-    for words, own in zip(found, references, strict=True):
-        mine = vectors(words)
-        each = [
-            _similarity(mine, vectors(other)) * _penalty(len(words), len(other))
-            for other in own
-        ]
-        scores.append(float(np.mean(each)))
-    return 100 * 10 * float(np.mean(scores))
+        return [(own, math.sqrt(sum(x * x for x in own.values()))) for own in weighed]
 
 
 def _all_ngrams(words):
@@ -158,16 +179,11 @@ def _all_ngrams(words):
 def _similarity(mine, other):
     """Mean over orders of the clipped cosine."""
     total = 0.0
-    for a, b in zip(mine, other, strict=True):
-        norms = _norm(a) * _norm(b)
-        if norms:
-            shared = sum(min(x, b.get(g, 0.0)) * b.get(g, 0.0) for g, x in a.items())
-            total += shared / norms
+    for (a, a_norm), (b, b_norm) in zip(mine, other, strict=True):
+        if a_norm and b_norm:
+            shared = sum(min(x, b[g]) * b[g] for g, x in a.items() if g in b)
+            total += shared / (a_norm * b_norm)
     return total / ORDERS
-
-
-def _norm(vector):
-    return math.sqrt(sum(x * x for x in vector.values()))
 
 
 def _penalty(length, other):
