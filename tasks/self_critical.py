@@ -4,6 +4,9 @@ Likelihood asks for the next word of people's captions; what is judged in the en
 whole captions that the model has written. Here it draws some of each picture, and those
 that score better than the others become likelier (REINFORCE).
 
+It wants many pictures: what is learned of the scores of a few thousand need not carry
+over to others, so watch those of held-out pictures (`validation_data`).
+
 References:
     - Rennie et al., [Self-critical sequence training for image captioning](
       https://arxiv.org/abs/1612.00563), 2017
@@ -12,6 +15,7 @@ References:
 """
 
 import math
+import numbers
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,8 +29,6 @@ from tasks.data.pairs import padded
 from tasks.metrics.captions import CiderD, bleu
 
 END = "</s>"  # Part of what is judged: a caption may end "a man on a" otherwise.
-
-
 REWARDS = ("cider_d", "bleu_4")
 ROWS = 32  # pictures that are drawn for at once
 
@@ -61,13 +63,18 @@ class Settings(NamedTuple):
                 )
         weights = {reward: 1.0} if isinstance(reward, str) else reward
         known = isinstance(weights, dict) and weights and not {*weights} - {*REWARDS}
-        if not known or not all(0 < w < math.inf for w in weights.values()):
+        if not known or not all(map(_positive, weights.values())):
             raise ValueError(
                 f"`reward` must be one of {REWARDS}, or a dict of their weights, such "
                 f"as {{'cider_d': 1.0, 'bleu_4': 0.5}}. Got: {reward!r}"
             )
         weights = {name: float(weights[name]) for name in REWARDS if name in weights}
         return cls(weights, samples, pictures)
+
+
+def _positive(value):
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return number and 0 < value < math.inf
 
 
 def drawn_captions(writer, how, examples, regions, settings, batch_size, seed):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tasks.captioning import Captioner
+from tasks.data.captions import caption_inputs, captions_from
 from tasks.metrics.captions import CiderD, bleu, cider_d
 from tasks.self_critical import (
     CaptionReward,
@@ -97,7 +98,9 @@ def test_smoothed_bleu_by_hand():
     assert bleu([["a", "cat"]], [[["a", "dog"]]])[3] == 0
 
 
-@pytest.mark.parametrize("reward", ["rouge", {}, {"meteor": 1}, {"cider_d": -1}, None])
+@pytest.mark.parametrize(
+    "reward", ["rouge", {}, {"meteor": 1}, {"cider_d": -1}, {"cider_d": "1"}, None]
+)
 def test_other_rewards_are_refused(reward):
     with pytest.raises(ValueError, match="`reward` must be one of"):
         Settings.checked(reward, 5, 10)
@@ -176,10 +179,8 @@ def test_the_loss_is_likelihood_weighed_by_advantages(data):
     task = begun(data)
     model, parts = task.parts.rewarded_model, task.parts
     random = np.random.default_rng(0)
-    regions = task.scorer.regions(task_examples(data[:3]))
+    regions = task.scorer.regions(captions_from(data[:3]))
     ids = [np.array(x, "int32") for x in ([3, 4, 2], [5, 2], [3, 3, 3, 2])]
-    from tasks.data.captions import caption_inputs
-
     inputs = caption_inputs([regions], [(0, n) for n in range(3)], ids, 4, 3)
     better = random.normal(size=3).astype("float32")
     found = model.predict({**inputs, "advantages": better}, verbose=0)
@@ -190,12 +191,6 @@ def test_the_loss_is_likelihood_weighed_by_advantages(data):
     mask = inputs["target_mask"]
     expected = -(picked * mask).sum(1) * better * 3 / mask.sum()
     np.testing.assert_allclose(found, expected, rtol=1e-4)
-
-
-def task_examples(data):
-    from tasks.data.captions import captions_from
-
-    return captions_from(data)
 
 
 def test_captions_score_better_than_before(data):
