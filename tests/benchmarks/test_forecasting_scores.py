@@ -1,6 +1,8 @@
 """The windows that forecasters and their peers are scored on."""
 
+import os
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
 from pathlib import Path
 
@@ -48,3 +50,10 @@ def test_seasonal_naive_is_the_last_day(scripts, monkeypatch):
     monkeypatch.setattr(scores, "read", lambda size: daily)
     size = contestants.Size("", "")
     assert scores.naive_scores(size) == {"mse": 0.0, "mae": 0.0}
+
+
+def test_each_contestant_has_a_process_of_its_own(scripts):
+    _, scores = scripts
+    assert scores.apart(os.getpid) != os.getpid()
+    with pytest.raises(BrokenProcessPool):  # and its death is not the end of all
+        scores.apart(os._exit, 1)
