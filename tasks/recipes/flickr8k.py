@@ -32,7 +32,6 @@ NET_FILE = "mobilenet_v2_1.0_224_quant.tflite"
 MOST_STEPS = 0.51  # of rounding, that a converted layer may be off
 SCORES = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider_d", "loss")
 MIN_COUNT = 5
-EMA = 0.999  # of the weights, at each step
 LSTM = {"zoneout_h": 0.05, "zoneout_c": 0.15}
 OPTIONS = {
     "units": 384,
@@ -84,7 +83,7 @@ FRONT = {
 
 
 def add_arguments(parser):
-    recipe_runs.add_arguments(parser, VARIANTS, epochs=16, learning_rate=1e-3)
+    recipe_runs.add_arguments(parser, VARIANTS, epochs=14, learning_rate=1e-3)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument(
         "--averaged", type=int, default=5, help="last epochs whose mean is tried"
@@ -173,7 +172,6 @@ def train_one(args, variant, folder, seed, *, net, data):
         seed=seed,
         verbose=2,
         resume_dir=folder / "state",
-        ema=EMA,
         callbacks=[mean],
     )
     best = max(history.history["val_bleu_4"])
