@@ -98,22 +98,24 @@ def batch_of(size, rows):
     }
 
 
-def training_steps(model, size):
-    """A function that trains for `size.steps` steps."""
+def training_steps(model, size, by_xla=None):
+    """A function that trains for `size.steps` steps; by default Keras chooses XLA."""
     import keras
     import numpy as np
     import tensorflow as tf
 
     model.compile(
-        keras.optimizers.Adam(1e-3, global_clipnorm=1.0), lambda _, loss: loss
+        keras.optimizers.Adam(1e-3, global_clipnorm=1.0),
+        lambda _, loss: loss,
+        jit_compile="auto" if by_xla is None else by_xla,
     )
     batch = batch_of(size, size.rows), np.zeros(size.rows, "float32")
     dataset = tf.data.Dataset.from_tensors(batch).repeat(size.steps)
     return lambda: model.fit(dataset, shuffle=False, verbose=0)
 
 
-def zoo_training(size):
-    return training_steps(parts_of(size).training_model, size)
+def zoo_training(size, by_xla=None):
+    return training_steps(parts_of(size).training_model, size, by_xla)
 
 
 def naive_training(size):
@@ -230,7 +232,12 @@ def beside_peer(size, rounds, python):
     sizes = size._asdict()
     races = {
         "training": (
-            {"zoo": (zoo_training, size), "joeynmt": peer("training", sizes)},
+            {
+                "zoo": (zoo_training, size),
+                # As `fit(jit_compile=True)` does; each length is compiled once.
+                "zoo, XLA": (zoo_training, size, True),
+                "joeynmt": peer("training", sizes),
+            },
             size.rows * size.target * size.steps,
         )
     }
@@ -246,9 +253,10 @@ def beside_peer(size, rounds, python):
         results = race(contestants, rounds, seconds=0.5)
         for result in results.values():
             result["rate"] = tokens / statistics.median(result["times"])
-        r = ratio(results, "joeynmt", "zoo")
-        found[name] = {"results": results, "faster": r, **load()}
-        report(name, results, f"{r['median']:.2f} times as fast", "median")
+        faster = {k: ratio(results, "joeynmt", k) for k in results if k != "joeynmt"}
+        found[name] = {"results": results, "faster": faster, **load()}
+        told = ", ".join(f"{k} {r['median']:.2f}" for k, r in faster.items())
+        report(name, results, f"{told} times as fast", "median")
     return found
 
 
