@@ -32,6 +32,7 @@ def plot_forecast(forecast, channel, shown, name):
     axes.plot(times, naive, color=_ORANGE, linestyle="--", label="seasonal naive")
     axes.plot(times, forecast.median[0, :, channel], color=_BLUE, label="forecast")
     axes.set_title(f"{forecast.ids[0]}, {name}", parse_math=False)
+    short_dates(axes, times)
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure
 
@@ -53,7 +54,23 @@ def plot_anomalies(times, values, scores, limit, name):
     below.plot(times, scores, color=_BLUE)
     below.axhline(limit, color=_RED, linestyle="--", linewidth=1)
     below.set_ylabel("score")
+    short_dates(below, times)
     return figure
+
+
+def short_dates(axes, times):
+    """Writes dates below axes without what they share: whole ones would overlap.
+
+    Args:
+        axes: What `times` were plotted on.
+        times: Array of dates, or of numbers, which stay as they are.
+    """
+    if np.asarray(times).dtype.kind == "M":
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        places = AutoDateLocator()
+        axes.xaxis.set_major_locator(places)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(places))
 
 
 def position(item, names, what):

@@ -11,7 +11,13 @@ import pytest
 import zoo
 from tests.colab import execute
 
-NAMES = ["build_a_layer", "fine_tune_on_tpu", "quickstart", "search"]
+NAMES = [
+    "build_a_layer",
+    "fine_tune_on_tpu",
+    "forecast_your_csv",
+    "quickstart",
+    "search",
+]
 LARGEST = 1_000_000  # bytes
 # What a notebook may import beside the standard library.
 ALLOWED = {"zoo", "tasks", "tuning", "keras", "numpy", "matplotlib", "jax", "IPython"}

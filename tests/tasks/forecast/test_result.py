@@ -12,11 +12,11 @@ RANDOM = np.random.default_rng(0)
 LEVELS = (0.1, 0.5, 0.9)
 
 
-def make(count=3, channels=1, horizon=4, levels=LEVELS, frequency="h"):
+def make(count=3, channels=1, horizon=4, levels=LEVELS, frequency="h", steps=20):
     start = np.datetime64("2024-01-01T00") if frequency else 0
     history = SeriesSet(
         [f"shop {i}" for i in range(count)],
-        [RANDOM.normal(10, 1, (20 + i, channels)) for i in range(count)],
+        [RANDOM.normal(10, 1, (steps + i, channels)) for i in range(count)],
         [start] * count,
         frequency,
     )
@@ -127,6 +127,21 @@ def test_plots_show_history_intervals_and_seasonal_naive():
     assert len(axes.lines) == 3 and len(axes.collections) == 1
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["history", "interval of 80 %", "seasonal naive", "forecast"]
+
+
+@pytest.mark.parametrize("frequency", ["min", "h", "D", "MS", None])
+def test_dates_below_plots_do_not_overlap(frequency):
+    pytest.importorskip("matplotlib")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = make(horizon=48, frequency=frequency, steps=216).plot()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    labels = figure.axes[0].get_xticklabels()
+    boxes = [x.get_window_extent(canvas.get_renderer()) for x in labels if x.get_text()]
+    boxes.sort(key=lambda box: box.x0)
+    assert len(boxes) > 2
+    assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:], strict=False))
 
 
 @pytest.mark.parametrize("options", [{"series": "x"}, {"series": 9}, {"channel": 4}])
