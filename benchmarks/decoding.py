@@ -104,6 +104,8 @@ def training_steps(model, size, by_xla=None):
     import numpy as np
     import tensorflow as tf
 
+    from tasks.data.pipeline import untuned
+
     model.compile(
         keras.optimizers.Adam(1e-3, global_clipnorm=1.0),
         lambda _, loss: loss,
@@ -111,6 +113,7 @@ def training_steps(model, size, by_xla=None):
     )
     batch = batch_of(size, size.rows), np.zeros(size.rows, "float32")
     dataset = tf.data.Dataset.from_tensors(batch).repeat(size.steps)
+    dataset = dataset.with_options(untuned())  # as `fit` has it
     return lambda: model.fit(dataset, shuffle=False, verbose=0)
 
 

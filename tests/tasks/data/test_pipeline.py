@@ -56,6 +56,14 @@ def test_the_number_of_batches_is_known():
     assert int(as_dataset(batches).cardinality()) == len(batches)
 
 
+@needs_tensorflow
+def test_no_thread_tunes_the_pipeline():
+    """An epoch's end waits for it, up to a minute: see `untuned`."""
+    dataset = as_dataset(make())
+    for part in (dataset, dataset.skip(1), dataset.take(1)):
+        assert part.options().autotune.enabled is False
+
+
 class Watch(keras.layers.Layer):
     """Notes which word ids pass, a batch each."""
 
