@@ -121,7 +121,8 @@ def run_variants(runs, variants, args, train):
         used, told = args, name
         # What is not trained, but asked in another way, needs the first as it is.
         if short is not args and getattr(variants[name], "trained", True):
-            used, told = short, f"{name}, {short.epochs} passes"
+            passes = "pass" if short.epochs == 1 else "passes"
+            used, told = short, f"{name}, {short.epochs} {passes}"
         for seed in args.ablation_seeds if name in args.variants else ():
             runs.run(told, seed, functools.partial(train, used, variants[name]))
 
