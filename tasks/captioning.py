@@ -364,6 +364,9 @@ class Captioner(Writing, Task):
         batches = self_critical.drawn_captions(
             self.writer, how, examples, regions, settings, batch_size, seed
         )
+        if self.options["scheduled_sampling"] is not None:
+            # What is weighed is the likelihood of the captions as they were drawn.
+            self.parts.decoder.sampling_rate.assign(0.0)
         return self._fit(
             batches,
             as_dataset(batches),

@@ -204,6 +204,14 @@ def test_captions_score_better_than_before(data):
     assert after > before * 1.1
 
 
+def test_drawn_captions_are_read_as_they_are(data):
+    """Not with words of scheduled sampling between, whose rate `fit` leaves behind."""
+    task = begun(data, scheduled_sampling="linear")
+    assert float(task.parts.decoder.sampling_rate) > 0
+    task.fit_self_critical(data, **{**SHORT, "epochs": 1})
+    assert float(task.parts.decoder.sampling_rate) == 0
+
+
 def test_the_best_epoch_is_kept(data):
     task = begun(data)
     history = task.fit_self_critical(
