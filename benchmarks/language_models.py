@@ -214,7 +214,9 @@ def plot(content, path):
     ):
         results = content[part]["results"]
         bars = {name: result["faster"] for name, result in results.items()}
-        axes.barh(list(bars), list(bars.values()), color="#2166ac")
+        drawn = axes.barh(list(bars), list(bars.values()), color="#2166ac")
+        axes.bar_label(drawn, fmt="%.2f", padding=3)
+        axes.margins(x=0.1)
         axes.axvline(1, color="#999999", linewidth=1)
         axes.invert_yaxis()
         axes.set(title=part, xlabel="times as fast as torch")
