@@ -19,13 +19,15 @@ class SampledLosses(layers.Layer):
     $q(i) = \log\frac{i + 2}{i + 1} / \log(V + 1)$, which suits a vocabulary with its
     most frequent words first. Each of their logits is lowered by the logarithm of how
     often its word was to be expected among those drawn, so that the sum over them tends
-    to that over all words but the target.
+    to that over all words but the target. Padding and unknown words, which come first
+    and are no words of a rank, are always among the others: an unknown word that is a
+    target at times, but never a wrong answer, would become the likeliest everywhere.
 
     Args:
         head: The layer of the full softmax, whose weights this one uses:
             `zoo.layers.TiedSoftmax` or `keras.layers.Dense`.
         vocabulary_size: Number of ids.
-        count: Number of words to draw.
+        count: Number of words to draw, beside the reserved ids.
         **kwargs: `name` and `dtype`.
 
     Call arguments:
@@ -59,10 +61,12 @@ class SampledLosses(layers.Layer):
         drawn = keras.random.uniform((self.count,), seed=self.seed_generator)
         ranks = ops.exp(drawn * math.log(self.words + 1.0)) - 1.0
         ranks = ops.minimum(ops.cast(ranks, "int32"), self.words - 1)
-        ids = ranks + RESERVED
+        reserved = ops.arange(RESERVED, dtype="int32")
+        ids = ops.concatenate([reserved, ranks + RESERVED])
+        expected = ops.concatenate([ops.ones(RESERVED), self._expected(ranks)])
         others = inputs @ ops.transpose(ops.take(matrix, ids, axis=0))
         others = ops.cast(others + ops.take(bias, ids), "float32")
-        others = others - ops.log(self._expected(ranks))
+        others = others - ops.log(expected)
         same = ops.expand_dims(targets, -1) == ops.cast(ids, targets.dtype)
         others = ops.where(same, _NEVER, others)
         own = ops.take(matrix, targets, axis=0)

@@ -1,10 +1,13 @@
 """The sampled softmax: what it tends to, and that models learn with it."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
+from tasks.data.vocabulary import UNKNOWN_ID
 from tasks.language_modeling import LanguageModel
 from tasks.losses import token_losses
 from tasks.sampled_softmax import SampledLosses
@@ -41,10 +44,7 @@ def test_the_sum_tends_to_that_of_the_full_softmax(kind):
     each = [sampled(y, targets, mask=mask) for _ in range(300)]
     # It is the sum that is right on average: exp(loss) is its ratio to one term.
     found = np.log(np.mean(np.exp(each), 0)) * mask
-    # Reserved ids are never drawn, so the full softmax is one over the others.
-    logits = ops.convert_to_numpy(made(y)).copy()
-    logits[..., :2] = -1e9
-    wanted = ops.convert_to_numpy(token_losses(logits, targets, mask))
+    wanted = ops.convert_to_numpy(token_losses(made(y), targets, mask))
     np.testing.assert_allclose(found, wanted, atol=0.15)
     assert (found[~mask] == 0).all()
 
@@ -59,6 +59,35 @@ def test_draws_differ_and_follow_the_rank():
         ops.convert_to_numpy(sampled(y, targets, mask=mask)) for _ in range(2)
     )
     assert np.abs(first - second).max() > 0
+
+
+def test_reserved_ids_count_whatever_is_drawn():
+    made = head("dense")
+    bias = np.zeros(WORDS, "float32")
+    bias[:2] = 30.0  # so likely that nothing else matters
+    made.set_weights([np.zeros((FEATURES, WORDS), "float32"), bias])
+    y, targets, mask = data()
+    targets[0, 0] = 1
+    losses = ops.convert_to_numpy(SampledLosses(made, WORDS, 5)(y, targets, mask=mask))
+    wanted = np.where(targets == 1, math.log(2), math.log(2) + 30) * mask
+    np.testing.assert_allclose(losses, wanted, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_unknown_words_do_not_become_the_likeliest():
+    random = np.random.default_rng(0)
+    text = " ".join(f"w{i}" for i in random.zipf(1.5, 4000) if i < 10_000)
+    options = dict(level="word", min_count=4, units=8, embedding_dim=8, layer="gru")
+    losses = {}
+    for sampled in (0, 8):
+        model = LanguageModel.for_text(text, sampled=sampled, **options)
+        assert len(model.tokenizer) > 50
+        unknown = (model.tokenizer.encode(text) == UNKNOWN_ID).mean()
+        assert 0.02 < unknown < 0.3
+        model.fit(text, epochs=8, batch_size=4, chunk=20, learning_rate=5e-3, verbose=0)
+        losses[sampled] = model.evaluate(text)["loss"]
+    # Words come by chance: no model knows more than how often each comes.
+    assert abs(losses[8] - losses[0]) < 0.15
 
 
 @pytest.mark.parametrize("count", [0, -1, WORDS - 2, WORDS])
