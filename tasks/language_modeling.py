@@ -357,7 +357,8 @@ class LanguageModel(Task):
             show = partial(self._samples, held)
             best = partial(
                 BestAverages if averaged else BestWeights,
-                lambda: self.evaluate(held, batch_size=8)["loss"],
+                # In chunks as short as those of training: short documents fill them.
+                lambda: self.evaluate(held, batch_size=8, chunk=chunk)["loss"],
                 "val_loss",
                 lower=True,
             )

@@ -10,6 +10,9 @@ import numpy as np
 
 from tasks.data.vocabulary import PADDING_ID
 
+# Chunks, from which on a document may well take one more.
+_LONG = 10
+
 
 class StreamBatches(keras.utils.PyDataset):
     """Batches of chunks of documents, in an order that can be repeated.
@@ -24,8 +27,8 @@ class StreamBatches(keras.utils.PyDataset):
     Several are dealt out to the rows, longest first, so that all rows end at nearly the
     same time; with `shuffle`, which row gets which, and in which order it reads them,
     is new in every epoch. A chunk ends at another place in each epoch, as the first one
-    of a row has less to read. All is a pure function of `seed` and
-    `epoch`, and every token is a target once an epoch.
+    of a document has less to read. All is a pure function of `seed` and `epoch`, and
+    every token is a target once an epoch.
 
     Args:
         documents: List of integer arrays `(length,)`, ids of tokens.
@@ -83,10 +86,16 @@ class StreamBatches(keras.utils.PyDataset):
             self._documents = _cut(documents[0], rows)
         else:
             self._documents = [_pair(document, PADDING_ID) for document in documents]
-        # The first chunk of a row may lack up to `chunk - 1` tokens.
-        self._sizes = [-(-(len(d[0]) + chunk - 1) // chunk) for d in self._documents]
+        self._sizes = [self._chunks(len(d[0])) for d in self._documents]
         self._length = max(sum(self._sizes[i] for i in row) for row in self._deal())
         self._planned = (None, None)
+
+    def _chunks(self, length):
+        """Number of chunks a document takes in any epoch."""
+        # The first one may lack up to `chunk - 1` tokens; of a short document only what
+        # its last one leaves over, as a chunk more would cost too much.
+        free = self.shuffle and length >= _LONG * self.chunk
+        return -(-(length + (self.chunk - 1) * free) // self.chunk)
 
     @property
     def tokens(self):
@@ -127,7 +136,8 @@ class StreamBatches(keras.utils.PyDataset):
             for i in members:
                 fresh[row, at] = True
                 before, after = self._documents[i]
-                start = at * self.chunk + late
+                over = self._sizes[i] * self.chunk - len(before)
+                start = at * self.chunk + late % (over + 1)
                 part = slice(start, start + len(before))
                 ids[row, part], targets[row, part] = before, after
                 mask[row, part] = True

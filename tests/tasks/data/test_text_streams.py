@@ -83,6 +83,24 @@ def test_chunks_end_elsewhere_in_each_epoch():
     assert len(starts) > 3
 
 
+def test_short_documents_take_no_more_chunks_than_they_fill():
+    lengths = np.random.default_rng(0).integers(1, 80, 200)
+    documents = [np.arange(2, 2 + length) for length in lengths]
+    least = -(-lengths // 16)
+    starts = set()
+    for shuffle in (False, True):
+        for epoch in range(5):
+            batches = StreamBatches(documents, 4, 16, shuffle, epoch=epoch)
+            # All rows are full but for the last chunks of the longest.
+            assert len(batches) <= -(-least.sum() // 4) + least.max()
+            if shuffle:
+                chunks = (batches[n][0] for n in range(len(batches)))
+                starts |= {
+                    int(mask.argmax()) for c in chunks for mask in c["mask"][c["fresh"]]
+                }
+    assert len(starts) > 5  # their chunks end elsewhere in each epoch, too
+
+
 def test_resets_begin_afresh_and_change_no_target():
     text = np.arange(2, 2002)
     plain = StreamBatches([text], 4, 10, True, seed=1)
