@@ -2,10 +2,13 @@
 
 import numpy as np
 
+from tasks.data.labelled import tokens_of
 from tasks.data.vocabulary import RESERVED
+from tasks.data.words import normalize
 from zoo.layers import Bidirectional
 
-_EMBEDDINGS = ("word_embedding", "token_embedding")
+# Names of the layers that hold vectors of words.
+EMBEDDINGS = ("word_embedding", "token_embedding")
 
 
 def take_encoder(task, source):
@@ -18,7 +21,8 @@ def take_encoder(task, source):
 
     Args:
         task: A task over words, such as `tasks.text_classification.TextClassifier`.
-        source: Another one, or a `tasks.language_modeling.LanguageModel` of words.
+        source: Another one, or a `tasks.language_modeling.LanguageModel` of words, best
+            one that was trained on text `as_read`.
 
     Returns:
         List of the names of layers that were taken over.
@@ -30,7 +34,7 @@ def take_encoder(task, source):
     for layer in task.model.layers:
         if not layer.weights or layer.name in task.head:
             continue
-        if layer.name in _EMBEDDINGS:
+        if layer.name in EMBEDDINGS:
             done = _take_vectors(layer, task, source)
         else:
             done = _take_layer(layer, _named(source.model, layer.name))
@@ -49,7 +53,7 @@ def _named(model, name):
 
 
 def _take_vectors(layer, task, source):
-    theirs = next(filter(None, (_named(source.model, n) for n in _EMBEDDINGS)), None)
+    theirs = next(filter(None, (_named(source.model, n) for n in EMBEDDINGS)), None)
     if theirs is None:
         return False
     (old,), (new,) = layer.get_weights(), theirs.get_weights()
@@ -59,9 +63,31 @@ def _take_vectors(layer, task, source):
     # A table may hold the first words of its vocabulary alone.
     there = {item: i for i, item in enumerate(known[: len(new) - RESERVED], RESERVED)}
     rows = [there.get(item, -1) for item in ours[: len(old) - RESERVED]]
+    if not any(row >= 0 for row in rows):
+        return False  # not one word in common
     rows = np.array([*range(RESERVED), *rows])
     layer.set_weights([np.where((rows >= 0)[:, None], new[rows], old)])
     return True
+
+
+def as_read(text):
+    """A text as classifiers and taggers read it: tokens in their normal form.
+
+    A `LanguageModel` of words takes what stands between spaces as it is. Trained on
+    text in this form, it knows the words of the task that is to start from it.
+
+    Args:
+        text: A string, or a list of tokens.
+
+    Returns:
+        String of tokens with spaces between.
+
+    Example:
+
+    >>> as_read("Not bad, isn't it?")
+    "not bad , is n't it ?"
+    """
+    return " ".join(map(normalize, tokens_of(text)))
 
 
 def words_of(task):

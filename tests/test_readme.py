@@ -94,6 +94,7 @@ def test_code_that_trains_runs(tmp_path, monkeypatch, holiday):
         ("poems.txt", "Shall I compare thee to a summer's day?\n"),
         ("reviews.tsv", "a lovely film\tgood\na dull film\tbad\n"),
         ("news.txt", "a dog runs\n"),
+        ("texts.txt", "A lovely film, or a dull one?\n"),
         ("pairs.tsv", "a dog runs\tein Hund rennt\na cat sits\teine Katze sitzt\n"),
     ):
         (tmp_path / name).write_text(line * 8)

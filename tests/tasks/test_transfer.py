@@ -76,6 +76,24 @@ def test_what_fits_nowhere_is_refused():
         transfer.take_encoder(classifier(pooling="mean"), source)
 
 
+def test_without_a_word_in_common_vectors_stay():
+    source = LanguageModel.for_text("neither here", level="word", **SIZES)
+    target = classifier()
+    before = weights(target, "word_embedding")[0]
+    assert transfer.take_encoder(target, source) == ["encoder"]
+    np.testing.assert_array_equal(weights(target, "word_embedding")[0], before)
+
+
+def test_text_as_read_has_the_words_of_a_classifier():
+    text = "Good films, in 1999: don\u2019t miss https://a.org/b!"
+    target = TextClassifier.for_data([(text, "a"), (text, "b")], **SIZES)
+    source = LanguageModel.for_text(transfer.as_read(text), level="word", **SIZES)
+    assert set(transfer.words_of(target)) == set(transfer.words_of(source))
+    assert "good" in transfer.words_of(source)
+    tokens = ["Good", "films"]
+    assert transfer.as_read(tokens) == "good films"
+
+
 def test_a_model_of_characters_has_no_words():
     source = LanguageModel.for_text("good film", **SIZES)
     with pytest.raises(ValueError, match="encoder over words"):
