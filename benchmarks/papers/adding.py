@@ -19,6 +19,9 @@ BATCH, UNITS, TESTS = 50, 128, 500
 VARIANTS = ("IndRNN", "LSTM")
 # Longer sequences take smaller steps: a recurrent weight's effect grows with them.
 LEARNING_RATES = {500: 1e-3, 1000: 1e-3, 2000: 5e-4, 5000: 2e-4}
+# Step at which the rate begins to fall, to nothing: at the longest the error leaps to
+# and fro while the rate stays.
+FALLS_FROM = {5000: 3600}
 
 
 def sequences(random, count, length):
@@ -34,7 +37,13 @@ def sequences(random, count, length):
 
 
 def build(variant, length, learning_rate):
-    """Two layers of IndRNN, or one of LSTM, that answer at the end."""
+    """Two layers of IndRNN, or one of LSTM, that answer at the end.
+
+    Args:
+        variant: Of `VARIANTS`.
+        length: Steps of a sequence.
+        learning_rate: Float, or Keras schedule.
+    """
     import keras
 
     import zoo
@@ -59,9 +68,11 @@ def build(variant, length, learning_rate):
     return model
 
 
-def solve(seed, variant, length, steps, every, learning_rate):
+def solve(seed, variant, length, steps, every, learning_rate, falls_from=None):
     """Trains until the problem is solved or the steps are used up."""
     inputs, targets = sequences(np.random.default_rng(10_000), TESTS, length)
+    if falls_from is not None:
+        learning_rate = falling(learning_rate, falls_from, steps)
     model = build(variant, length, learning_rate)
     random = np.random.default_rng(seed)
 
@@ -75,6 +86,14 @@ def solve(seed, variant, length, steps, every, learning_rate):
 
     found = train(model, batch, steps, every, look)
     return {"solved": found["stopped"] == "solved", "parameters": _size(model), **found}
+
+
+def falling(rate, start, end):
+    """Schedule: a rate that stays until step `start`, and is 0 at step `end`."""
+    from keras.optimizers.schedules import CosineDecay
+
+    # What Keras calls a warm-up may as well stay.
+    return CosineDecay(rate, end - start, warmup_target=rate, warmup_steps=start)
 
 
 def _size(model):
@@ -120,6 +139,8 @@ def main():
                     "every": every,
                     "learning_rate": LEARNING_RATES.get(length, 1e-3),
                 }
+                if length in FALLS_FROM:
+                    settings["falls_from"] = FALLS_FROM[length]
 
                 def one(seed, variant=variant, settings=settings):
                     return solve(seed, variant, **settings)

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+import zoo
 from tasks.data.vectors import glove_file, read_vectors
 from tasks.data.vocabulary import RESERVED, Vocabulary
 from tasks.data.words import normalize, sentences, tokenize
+from tasks.language_modeling import LanguageModel
 from tasks.text_classification import TextClassifier
+from tasks.transfer import EMBEDDINGS, as_read, words_of
 
 LABELS = ["negative", "positive"]
 _NAMES = {"neg": "negative", "pos": "positive"}
@@ -87,14 +90,50 @@ def start(args, examples, vectors, options, min_count=5, limit=25_000):
     return classifier
 
 
-def give_vectors(classifier, words, vectors):
-    """Lets words begin with vectors made by others, scaled to a deviation of 0.3."""
-    layer = classifier.model.get_layer("word_embedding")
+def give_vectors(task, words, vectors):
+    """Lets words begin with vectors made by others, scaled to a deviation of 0.3.
+
+    Args:
+        task: A task over words.
+        words, vectors: See `tasks.data.vectors.read_vectors`.
+    """
+    layer = next(x for x in task.model.layers if x.name in EMBEDDINGS)
     (table,) = layer.get_weights()
     known = {word: row for row, word in enumerate(words)}
-    items = classifier.features.words.items
-    rows = np.array([known.get(item, -1) for item in items])
+    rows = np.array([known.get(item, -1) for item in words_of(task)])
     vectors = vectors * (0.3 / vectors.std())
     # Words without one begin as small.
     table[RESERVED:] = np.where((rows >= 0)[:, None], vectors[rows], table[RESERVED:])
     layer.set_weights([table])
+
+
+def language_model(args, data, options, fit, limit=20_000, min_count=5):
+    """A language model of the training reviews; trained once, then read.
+
+    Args:
+        args: Parsed arguments, with `output` and `language_model_epochs`.
+        data: Dict of lists of `(tokens, label)`, `"train"` and `"dev"`.
+        options: Options of `LanguageModel`.
+        fit: Dict of arguments of `LanguageModel.fit`.
+        limit, min_count: See `start`.
+    """
+    folder = Path(args.output) / "language_model"
+    if not (folder / "preset").exists():
+        # A look at all held-out reviews would take half as long as the training.
+        texts = {
+            part: [as_read(tokens) for tokens, _ in data[part][:most]]
+            for part, most in (("train", None), ("dev", 250))
+        }
+        model = LanguageModel.for_text(
+            texts["train"], "word", limit, min_count, **options
+        )
+        give_vectors(model, *read_vectors(glove_file(args.vectors), 200_000))
+        model.fit(
+            texts["train"],
+            texts["dev"],
+            epochs=args.language_model_epochs,
+            resume_dir=folder / "state",
+            **fit,
+        )
+        model.save(folder / "preset")
+    return zoo.load(folder / "preset")

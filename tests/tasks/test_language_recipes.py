@@ -164,6 +164,63 @@ def test_reviews_are_read_with_their_labels(tmp_path):
     ]
 
 
+@pytest.fixture
+def reviews(tmp_path):
+    """A folder of data with films that were liked and films that were not."""
+    folder, random = tmp_path / "data", np.random.default_rng(0)
+    (folder / "imdb").mkdir(parents=True)
+    (folder / "sst2").mkdir()
+    words = {"neg": ["bad", "dull"], "pos": ["good", "fine"]}
+
+    def said(kind):
+        return f"The {random.choice(words[kind])} film . I saw it twice ."
+
+    for part in ("train", "test"):
+        with gzip.open(folder / "imdb" / f"{part}.tsv.gz", "wt") as file:
+            for number in range(60):
+                kind = ("neg", "pos")[number % 2]
+                file.write(f"{kind}\t{number}\t{said(kind)}\n")
+    for part in ("train", "dev", "test"):
+        lines = [f"{said(kind)}\t{n}\n" for n, kind in enumerate(words)] * 20
+        (folder / "sst2" / f"{part}.tsv").write_text("".join(lines))
+    (folder / "vectors.txt").write_text("good 1 0 1 0\nbad 0 1 0 1\nsaw 0 1 1 1\n")
+    return folder
+
+
+@pytest.mark.slow
+def test_a_classifier_of_reviews_is_made_from_nothing(reviews, tmp_path, monkeypatch):
+    name, small = "forwards, from a language model", {"units": 6, "embedding_dim": 4}
+    variants = {
+        key: imdb.VARIANTS[key]._replace(
+            options={**imdb.VARIANTS[key].options, **small}
+        )
+        for key in ("full", name)
+    }
+    monkeypatch.setattr(imdb, "VARIANTS", variants)
+    monkeypatch.setattr(film_reviews, "HELD_OUT", 12)
+    of_words = {**imdb.LANGUAGE_MODEL, **small, "sampled": 4}
+    monkeypatch.setattr(imdb, "LANGUAGE_MODEL", of_words)
+    few = {**imdb.LANGUAGE_MODEL_FIT, "batch_size": 4, "verbose": 0}
+    monkeypatch.setattr(imdb, "LANGUAGE_MODEL_FIT", few)
+    given = ["--vectors", str(reviews / "vectors.txt"), "--language-model-epochs", "1"]
+    args = arguments(imdb, tmp_path, *given)
+    args.seeds, args.epochs, args.learning_rate = [1], 10, 0.05
+    imdb.run(args)
+    made, card = (f(tmp_path / "out" / imdb.NAME) for f in (zoo.load, zoo.card))
+    assert made.predict("The good film .").label == "positive"
+    assert card.data["metrics"]["accuracy"]["mean"] == 1
+    assert "| full |" in str(card) and f"| {name} |" in str(card)
+    # What a variant starts from has read the training reviews.
+    model = zoo.load(tmp_path / "out" / "language_model" / "preset")
+    assert "film" in model.tokenizer.vocabulary
+    start = imdb.start(args, variants[name], film_reviews.split_reviews(reviews))
+    ours, theirs = (
+        task.model.get_layer("encoder").get_weights() for task in (start, model)
+    )
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_unigrams_are_counted_by_hand():
     train, test = np.array([2, 2, 2, 3]), np.array([2, 3, 4])
     counts, kinds, size = Counter(train.tolist()), 2, 5
