@@ -169,7 +169,6 @@ def reviews(tmp_path):
     """A folder of data with films that were liked and films that were not."""
     folder, random = tmp_path / "data", np.random.default_rng(0)
     (folder / "imdb").mkdir(parents=True)
-    (folder / "sst2").mkdir()
     words = {"neg": ["bad", "dull"], "pos": ["good", "fine"]}
 
     def said(kind):
@@ -180,9 +179,6 @@ def reviews(tmp_path):
             for number in range(60):
                 kind = ("neg", "pos")[number % 2]
                 file.write(f"{kind}\t{number}\t{said(kind)}\n")
-    for part in ("train", "dev", "test"):
-        lines = [f"{said(kind)}\t{n}\n" for n, kind in enumerate(words)] * 20
-        (folder / "sst2" / f"{part}.tsv").write_text("".join(lines))
     (folder / "vectors.txt").write_text("good 1 0 1 0\nbad 0 1 0 1\nsaw 0 1 1 1\n")
     return folder
 
