@@ -18,7 +18,8 @@ class CaptionWriter:
         reader: `tasks.data.regions.RegionReader`.
         run: `tasks.decoding.attention_search.AttentionSearch` over regions.
         coder: `tasks.data.caption_words.CaptionCoder`.
-        grid: Rows and columns of a picture's regions.
+        grid: Views of a picture, the second of them mirrored; rows and columns of the
+            regions of each.
     """
 
     def __init__(self, reader, run, coder, grid):
@@ -116,7 +117,7 @@ class CaptionWriter:
         words = self.coder.words(answer.ids)
         seen = answer.attention
         if seen is not None:
-            seen = seen[: len(words)].reshape(len(words), *self.grid)
+            seen = _together(seen[: len(words)].reshape(len(words), *self.grid))
         return Caption(
             picture,
             caption_text(words),
@@ -125,6 +126,12 @@ class CaptionWriter:
             words,
             seen,
         )
+
+
+def _together(seen):
+    """Attention to each place, `(words, rows, columns)`, in whichever view."""
+    together = seen[:, 0]
+    return together if seen.shape[1] == 1 else together + seen[:, 1, :, ::-1]
 
 
 def _add_lines(path, results):

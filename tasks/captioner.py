@@ -16,6 +16,8 @@ class CaptionerParts:
 
     Attributes:
         net: The frozen `keras.Model` from pictures to regions.
+        grid: Rows and columns of a picture's regions.
+        views: 2 if a picture's mirror image is looked at, too; else 1.
         model: From `pictures` `(batch, size, size, 3)`, 0 to 255, `target_ids` and
             `target_mask` `(batch, time)` to `{"logits": (batch, time, vocabulary),
             "attention": (batch, time, regions)}`: teacher forcing.
@@ -32,6 +34,7 @@ class CaptionerParts:
         size = options["picture_size"]
         self.net = picture_net(options["features"], size, options["feature_options"])
         self.grid = self.net.output_shape[1:3]
+        self.views = 2 if options["mirrored"] else 1
         self.flat = layers.Reshape((-1, self.net.output_shape[-1]), name="regions_flat")
         self.projection = layers.Dense(
             options["region_dim"], use_bias=False, name="region_projection"
@@ -51,14 +54,14 @@ class CaptionerParts:
             "target_ids": keras.Input((None,), dtype="int32", name="target_ids"),
             "target_mask": keras.Input((None,), dtype="bool", name="target_mask"),
         }
-        count = self.grid[0] * self.grid[1]
+        count = self.views * self.grid[0] * self.grid[1]
         regions = keras.Input((count, self.net.output_shape[-1]), name="regions")
         given = {"regions": regions, **read}
         logits, attention = self._written(regions, **read)
         answers = {"logits": logits, "attention": attention}
         self.reading_model = keras.Model(given, answers, name="captioner_reading")
         pictures = keras.Input((size, size, 3), name="pictures")
-        found = self.reading_model({"regions": self.flat(self.net(pictures)), **read})
+        found = self.reading_model({"regions": self.see(pictures), **read})
         self.model = keras.Model(
             {"pictures": pictures, **read}, found, name="captioner"
         )
@@ -70,6 +73,13 @@ class CaptionerParts:
             name="captioner_training",
         )
         self.rewarded_model = rewarded_model_of(given, answers, "captioner_rewarded")
+
+    def see(self, pictures):
+        """Regions `(batch, regions, channels)` of pictures, of each view in turn."""
+        seen = [self.flat(self.net(pictures))]
+        if self.views == 2:
+            seen.append(self.flat(self.net(ops.flip(pictures, 2))))
+        return ops.concatenate(seen, 1)
 
     def _written(self, regions, target_ids, target_mask):
         memory, summary, _ = self.encode(regions)

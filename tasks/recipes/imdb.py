@@ -25,11 +25,12 @@ OPTIONS = {
     "connection": "dense",
     "embedding_dim": 100,
     "word_length": 2,  # characters are not read
-    "dropout": 0.4,
+    "dropout": 0.5,
     "hidden_dropout": 0.3,
-    "max_tokens": 400,
+    "max_tokens": 512,
 }
-FIT = dict(batch_size=32, word_dropout=0.1)
+FIT = dict(batch_size=32, word_dropout=0.15, ema=0.999)
+READS = 1200  # tokens of a text, once the classifier is trained
 # A net that reads forwards, as a language model does, and the model it may start from.
 FORWARDS = {
     "bidirectional": False,
@@ -78,13 +79,13 @@ FRONT = {
     "licence": "research use only",
     "intended_use": "opinions in English texts of a paragraph or more, of films above "
     "all",
-    "limits": "knows no neutral; reads 400 words of a text, its beginning and its end",
+    "limits": "knows no neutral; reads 1,200 words of a text, from both ends",
 }
 
 
 def add_arguments(parser):
     film_reviews.add_arguments(parser)
-    runs.add_arguments(parser, VARIANTS, epochs=4, learning_rate=1e-3)
+    runs.add_arguments(parser, VARIANTS, epochs=6, learning_rate=1e-3)
     parser.add_argument(
         "--language-model-epochs", type=int, default=4, help="on the reviews' text"
     )
@@ -107,4 +108,4 @@ def start(args, variant, data):
 def run(args):
     """Trains the classifiers; `args.output` holds state, results and the preset."""
     data = film_reviews.split_reviews(args.data_dir)
-    text_classifiers.run(args, sys.modules[__name__], data, FIT)
+    text_classifiers.run(args, sys.modules[__name__], data, FIT, READS)

@@ -107,6 +107,13 @@ def one_epoch(train, tmp_path_factory):
     return start, task
 
 
+@pytest.fixture(scope="module")
+def both(trained, tmp_path_factory):
+    """The trained captioner, looking at a picture's mirror image, too."""
+    folder = trained.save(tmp_path_factory.mktemp("once") / "task")
+    return zoo.load(folder, mirrored=True)
+
+
 _SERVE_PICTURES = """
 import json, sys
 import numpy as np
@@ -219,6 +226,51 @@ def test_attention_is_over_regions_of_the_picture(trained, held):
     np.testing.assert_allclose(found.attention.sum((1, 2)), 1, atol=1e-4)
 
 
+class TestMirrored:
+    """Both sides of a picture, with weights that were trained to look at one."""
+
+    def test_a_picture_and_its_mirror_image_are_answered_alike(self, both, trained):
+        pixels, captions = wall("blue", "yellow", np.random.default_rng(5))
+        ways = [pixels, pixels[:, ::-1]]
+        one, other = both.predict(ways)
+        assert one.text == other.text and one.text in captions
+        np.testing.assert_allclose(one.score, other.score, atol=1e-4)
+        # Which says something: looking once, they are not.
+        once = [result.score for result in trained.predict(ways)]
+        assert abs(once[0] - once[1]) > 1e-3
+
+    def test_attention_is_over_the_picture(self, both):
+        pixels, _ = wall("red", "green", np.random.default_rng(6))
+        one, other = both.predict([pixels, pixels[:, ::-1]])
+        assert one.attention.shape == (len(one.words), *both.parts.grid)
+        np.testing.assert_allclose(one.attention.sum((1, 2)), 1, atol=1e-4)
+        mirrored = other.attention[:, :, ::-1]
+        np.testing.assert_allclose(one.attention, mirrored, atol=1e-4)
+        assert np.abs(one.attention - other.attention).max() > 1e-3
+
+    def test_it_scores_and_is_saved(self, both, held, tmp_path):
+        again = zoo.load(both.save(tmp_path / "both"))
+        assert again.evaluate(held) == both.evaluate(held)
+        assert again.evaluate(held)["bleu_4"] > 80
+
+    def test_it_reads_and_exports_what_it_searches(self, both, held, tmp_path):
+        import tensorflow as tf
+
+        paths = [path for path, _ in held[:3]]
+        found = both.predict(paths)
+        for result in found:
+            assert -both.scorer.loss(
+                captions_from([(result.picture, result.text)]),
+                both.reader.read([result.picture]),
+            ) * (len(result.words) + 1) == pytest.approx(
+                result.log_probability, abs=2e-2
+            )
+        both.export(tmp_path / "exported")
+        serve = tf.saved_model.load(tmp_path / "exported").signatures["serving_default"]
+        texts = serve(pictures=tf.constant(both.reader.arrays(paths)))["text"]
+        assert [t.decode() for t in texts.numpy()] == [r.text for r in found]
+
+
 def test_every_form_of_a_picture_is_answered_alike(trained, held):
     path = held[0][0]
     raw = Path(path).read_bytes()
@@ -318,6 +370,7 @@ def test_cached_regions_train_as_fresh_ones(one_epoch, train, tmp_path):
         {"attention": "luong", "tied": False, "label_smoothing": 0.1},
         {"layer": "zoneout_lstm", "layer_options": {"zoneout_c": 0.2}},
         {"coverage_loss": 1.0},
+        {"mirrored": True},
         {"scheduled_sampling": "linear"},
     ],
     ids=str,

@@ -121,7 +121,7 @@ def test_the_whole_recipe_makes_a_preset(data, net, tmp_path, monkeypatch):
     monkeypatch.setattr(flickr8k, "MIN_COUNT", 1)
     monkeypatch.setattr(flickr8k, "converted_net", lambda *_: net)
     monkeypatch.setattr(flickr8k, "read_flickr8k", lambda _, part: data[part])
-    kept = ("full", "greedy", "test pictures of 80 x 80")
+    kept = ("full", "greedy", "without mirror images", "test pictures of 80 x 80")
     variants = {name: flickr8k.VARIANTS[name] for name in kept}
     monkeypatch.setattr(flickr8k, "VARIANTS", variants)
     parser = argparse.ArgumentParser()
@@ -134,5 +134,13 @@ def test_the_whole_recipe_makes_a_preset(data, net, tmp_path, monkeypatch):
     card = zoo.card(folder)
     assert card.data["metrics"]["bleu_4"]["seeds"] == [1, 2]
     assert "greedy" in str(card) and "{" not in str(card).partition("# ")[2]
-    examples = zoo.load(folder).predict(drawn_pictures())
+    rows = str(card).splitlines()
+    full, once = (
+        next(row for row in rows if row.startswith(f"| {name} |"))
+        for name in ("full", "without mirror images")
+    )
+    assert full.split("|")[2:] != once.split("|")[2:]
+    captioner = zoo.load(folder)
+    assert captioner.options["mirrored"]
+    examples = captioner.predict(drawn_pictures())
     assert all(result.text for result in examples)

@@ -194,6 +194,8 @@ def test_a_classifier_of_reviews_is_made_from_nothing(reviews, tmp_path, monkeyp
     }
     monkeypatch.setattr(imdb, "VARIANTS", variants)
     monkeypatch.setattr(film_reviews, "HELD_OUT", 12)
+    # An average over a thousand steps would be the beginning here.
+    monkeypatch.setattr(imdb, "FIT", {**imdb.FIT, "ema": None})
     of_words = {**imdb.LANGUAGE_MODEL, **small, "sampled": 4}
     monkeypatch.setattr(imdb, "LANGUAGE_MODEL", of_words)
     few = {**imdb.LANGUAGE_MODEL_FIT, "batch_size": 4, "verbose": 0}
@@ -203,6 +205,7 @@ def test_a_classifier_of_reviews_is_made_from_nothing(reviews, tmp_path, monkeyp
     args.seeds, args.epochs, args.learning_rate = [1], 10, 0.05
     imdb.run(args)
     made, card = (f(tmp_path / "out" / imdb.NAME) for f in (zoo.load, zoo.card))
+    assert made.options["max_tokens"] == imdb.READS > imdb.OPTIONS["max_tokens"]
     assert made.predict("The good film .").label == "positive"
     assert card.data["metrics"]["accuracy"]["mean"] == 1
     assert "| full |" in str(card) and f"| {name} |" in str(card)

@@ -40,6 +40,16 @@ def test_mirrored_pictures_are_seen_mirrored(reader):
     assert np.abs(reader.read([picture]) - reader.read([mirrored])).max() > 1
 
 
+def test_a_second_view_is_the_mirror_image(reader):
+    picture = np.zeros((8, 8, 3), "uint8")
+    picture[:, :3] = 255
+    both = RegionReader(reader.net, 8, views=2).read([picture, picture])
+    assert both.shape == (2, 8, 4)
+    np.testing.assert_array_equal(both[:, :4], reader.read([picture] * 2))
+    np.testing.assert_array_equal(both[:, 4:], reader.read([picture] * 2, mirror=True))
+    assert np.abs(both[:, :4] - both[:, 4:]).max() > 1
+
+
 def test_the_cache_is_read_again(reader, tmp_path, monkeypatch):
     first = np.array(reader.read(PICTURES, tmp_path))
     np.testing.assert_array_equal(first, reader.read(PICTURES))
@@ -49,7 +59,7 @@ def test_the_cache_is_read_again(reader, tmp_path, monkeypatch):
         reader.read(PICTURES[::-1], tmp_path)
 
 
-def test_the_key_knows_pictures_mirror_size_and_weights(reader, tmp_path):
+def test_the_key_knows_pictures_mirror_size_views_and_weights(reader, tmp_path):
     other = RegionReader(net(seed=1), 8)
     keys = {
         reader._key(PICTURES, False),
@@ -57,8 +67,9 @@ def test_the_key_knows_pictures_mirror_size_and_weights(reader, tmp_path):
         reader._key(PICTURES, True),
         other._key(PICTURES, False),
         RegionReader(reader.net, 16)._key(PICTURES, False),
+        RegionReader(reader.net, 8, views=2)._key(PICTURES, False),
     }
-    assert len(keys) == 5
+    assert len(keys) == 6
     assert RegionReader(net(), 8)._key(PICTURES, False) in keys
 
 

