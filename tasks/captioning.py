@@ -293,7 +293,8 @@ class Captioner(Writing, Task):
             mirror: Whether to train on mirrored pictures, too; a captioner with
                 `mirrored` does so anyway.
             cache_dir: Folder to keep what the net sees in, for later runs; some 120
-                kilobytes a picture. By default it is kept in memory.
+                kilobytes a picture, twice that with `mirrored`. By default it is kept
+                in memory.
             seed: Decides order, dropout and zoneout.
             callbacks: Keras callbacks.
             **run: `patience`, `verbose`, `resume_dir` (a killed run goes on),
