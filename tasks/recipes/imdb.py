@@ -25,11 +25,11 @@ OPTIONS = {
     "connection": "dense",
     "embedding_dim": 100,
     "word_length": 2,  # characters are not read
-    "dropout": 0.5,
+    "dropout": 0.4,
     "hidden_dropout": 0.3,
-    "max_tokens": 512,
+    "max_tokens": 400,
 }
-FIT = dict(batch_size=32, word_dropout=0.15, ema=0.999)
+FIT = dict(batch_size=32, word_dropout=0.1)
 READS = 1200  # tokens of a text, once the classifier is trained
 # A net that reads forwards, as a language model does, and the model it may start from.
 FORWARDS = {
@@ -85,7 +85,7 @@ FRONT = {
 
 def add_arguments(parser):
     film_reviews.add_arguments(parser)
-    runs.add_arguments(parser, VARIANTS, epochs=6, learning_rate=1e-3)
+    runs.add_arguments(parser, VARIANTS, epochs=4, learning_rate=1e-3)
     parser.add_argument(
         "--language-model-epochs", type=int, default=4, help="on the reviews' text"
     )

@@ -194,8 +194,6 @@ def test_a_classifier_of_reviews_is_made_from_nothing(reviews, tmp_path, monkeyp
     }
     monkeypatch.setattr(imdb, "VARIANTS", variants)
     monkeypatch.setattr(film_reviews, "HELD_OUT", 12)
-    # An average over a thousand steps would be the beginning here.
-    monkeypatch.setattr(imdb, "FIT", {**imdb.FIT, "ema": None})
     of_words = {**imdb.LANGUAGE_MODEL, **small, "sampled": 4}
     monkeypatch.setattr(imdb, "LANGUAGE_MODEL", of_words)
     few = {**imdb.LANGUAGE_MODEL_FIT, "batch_size": 4, "verbose": 0}
