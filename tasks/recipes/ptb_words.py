@@ -16,7 +16,7 @@ OPTIONS = dict(
     level="word",
     layer="qrnn",
     layer_options={"window": 2, "zoneout": 0.1},
-    units=192,
+    units=224,
     num_layers=2,
     embedding_dim=104,
     tied=True,
@@ -27,7 +27,7 @@ OPTIONS = dict(
     ar=1.0,
     tar=0.5,
 )
-FIT = dict(batch_size=32, chunk=60)
+FIT = dict(batch_size=16, chunk=60, ema=0.999)
 # Options that differ; the first one is shipped.
 VARIANTS = {
     "full": {},
@@ -59,7 +59,7 @@ FRONT = {
 
 
 def add_arguments(parser):
-    runs.add_arguments(parser, VARIANTS, epochs=14, learning_rate=3e-3)
+    runs.add_arguments(parser, VARIANTS, epochs=12, learning_rate=3e-3)
 
 
 def run(args):
