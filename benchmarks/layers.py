@@ -204,6 +204,8 @@ def plot(found, flat, path):
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 3, figsize=(16, 5), layout="constrained")
+    # The same colour in all three parts.
+    colors = dict(zip(NAMES, plt.colormaps["tab20"].colors, strict=False))
     for axis, mode in zip(axes, ("train", "infer"), strict=False):
         races = [one for one in found if one["mode"] == mode]
         raced = races[0]["results"]
@@ -212,16 +214,14 @@ def plot(found, flat, path):
             bars = [ratio(one["results"], name, "torch")["median"] for one in races]
             width = 0.85 / len(shown)
             places = [i + width * (k - len(shown) / 2) for i in range(len(races))]
-            color = "black" if k > 9 else f"C{k}"
-            axis.bar(places, bars, 0.9 * width, label=name, color=color)
+            axis.bar(places, bars, 0.9 * width, label=name, color=colors[name])
         axis.axhline(1, color="black", linewidth=0.8)
         axis.set_xticks(range(len(races)), [str(tuple(one["shape"])) for one in races])
         axis.set_title(f"{mode}: time to torch.nn.LSTM (medians)")
     for name, times in flat.items():
         if "memory" not in name:
-            axes[2].plot(
-                [int(n) for n in times], list(times.values()), "o-", label=name
-            )
+            steps, taken = [int(n) for n in times], list(times.values())
+            axes[2].plot(steps, taken, "o-", label=name, color=colors[name])
     axes[2].set(title="training: µs per time step", xlabel="steps", yscale="log")
     axes[2].set(xscale="log")
     axes[2].legend()
