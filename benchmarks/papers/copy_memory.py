@@ -6,6 +6,10 @@ blank until the mark and then guesses, with a cross-entropy of 10 ln 8 / (T + 20
 step, 0.040 for T = 500, and a recall of 0.125. A recall above 0.99 counts as solved.
 
 Each batch is new; what is measured are 500 other sequences, the same for all runs.
+
+The linear RNN has an orthogonal recurrent kernel at first, which turns the state and
+loses nothing, as in Henaff et al. (2016); where that kernel is fixed, only what goes in
+and what comes out is learned.
 """
 
 import numpy as np
@@ -15,7 +19,11 @@ from training import train
 SYMBOLS, SHOWN = 8, 10
 BLANK, MARK = 0, SYMBOLS + 1
 BATCH, UNITS, TESTS = 50, 128, 500
-VARIANTS = ("IndRNN", "LSTM", "QRNN")
+FIXED = "linear RNN, recurrence fixed"
+VARIANTS = ("IndRNN", "LSTM", "QRNN", "linear RNN", FIXED)
+# A step of Adam is the same for all weights: small enough for a kernel to stay near
+# orthogonal, and large where there is none to spoil.
+LEARNING_RATES = {"linear RNN": 3e-4, FIXED: 1e-2}
 
 
 def sequences(random, count, length):
@@ -35,20 +43,27 @@ def guessing(length):
 
 
 def build(variant, length, learning_rate):
-    """Two layers of IndRNN or QRNN, or one of LSTM, that answer at every step."""
+    """Two layers of IndRNN or QRNN, or one of the others; they answer at every step."""
     import keras
 
     import zoo
 
     time = length + 2 * SHOWN
     inputs = x = keras.Input((time, MARK + 1), batch_size=BATCH)
+    small = keras.initializers.RandomNormal(stddev=0.1)
+    linear = {"activation": "linear", "kernel_initializer": small}
     name, options, depth = {
+        "linear RNN": ("simple_rnn", linear, 1),
+        FIXED: ("simple_rnn", linear, 1),
         "IndRNN": ("ind_rnn", {"time_steps": time}, 2),
         "QRNN": ("qrnn", {"window": 2, "pooling": "fo"}, 2),
         "LSTM": ("zoneout_lstm", {}, 1),
     }[variant]
     for _ in range(depth):
-        x = zoo.layers.get(name, units=UNITS, return_sequences=True, **options)(x)
+        layer = zoo.layers.get(name, units=UNITS, return_sequences=True, **options)
+        x = layer(x)
+    if variant == FIXED:
+        layer.recurrent_kernel.trainable = False
     model = keras.Model(inputs, keras.layers.Dense(SYMBOLS + 1)(x))
     model.compile(
         keras.optimizers.Adam(learning_rate, global_clipnorm=1.0),
@@ -115,18 +130,18 @@ def main():
     parser.add_argument("--steps", type=int, default=5000, help="most, of each run")
     args = parser.parse_args()
     settings = {"length": args.length, "steps": args.steps, "every": 100}
-    settings["learning_rate"] = 1e-3
     if args.quick:
         args.seeds = args.seeds[:1]
         settings = {**settings, "length": 20, "steps": 100, "every": 50}
     runs = Runs("copy_memory", " ".join(__doc__.split()), args)
     for seed in args.seeds:
         for variant in args.variants:
+            own = {**settings, "learning_rate": LEARNING_RATES.get(variant, 1e-3)}
 
-            def one(seed, variant=variant):
-                return remember(seed, variant, **settings)
+            def one(seed, variant=variant, own=own):
+                return remember(seed, variant, **own)
 
-            runs.run(variant, seed, settings, one)
+            runs.run(variant, seed, own, one)
     for variant in VARIANTS:
         runs.want(variant, length=settings["length"])
     found = {}

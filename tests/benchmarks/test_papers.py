@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import backend
+
 PAPERS = Path(__file__).parents[2] / "benchmarks" / "papers"
 
 
@@ -46,6 +48,20 @@ class TestAdding:
         with pytest.raises(ValueError, match="two steps"):
             import_module("adding").sequences(random(), 1, 1)
 
+    def test_averages_answer_and_leave_training_as_it_was(self):
+        adding = import_module("adding")
+        model = adding.build("LSTM", 4, 0.1, averaged=0.5)
+        weight, seen = model.trainable_variables[0], []
+        for _ in range(3):
+            model.train_on_batch(*adding.sequences(random(), adding.BATCH, 4))
+            seen.append(backend.numbers(weight)[0])
+        average = seen[0]
+        for value in seen[1:]:
+            average = (average + value) / 2
+        with adding.averages(model):
+            np.testing.assert_allclose(backend.numbers(weight)[0], average, rtol=1e-5)
+        np.testing.assert_array_equal(backend.numbers(weight)[0], seen[-1])
+
 
 class TestCopyMemory:
     def test_symbols_come_back_after_the_mark(self):
@@ -64,6 +80,17 @@ class TestCopyMemory:
 
     def test_guessing(self):
         assert import_module("copy_memory").guessing(500) == pytest.approx(0.04, 1e-2)
+
+    @pytest.mark.parametrize("variant", ["linear RNN", "linear RNN, recurrence fixed"])
+    def test_a_fixed_recurrence_stays_as_it_began(self, variant):
+        copy = import_module("copy_memory")
+        model = copy.build(variant, 5, 0.1)
+        kernel = model.layers[1].recurrent_kernel
+        before = backend.numbers(kernel)[0]
+        np.testing.assert_allclose(before @ before.T, np.eye(copy.UNITS), atol=1e-5)
+        model.train_on_batch(*copy.sequences(random(), copy.BATCH, 5))
+        fixed = np.array_equal(backend.numbers(kernel)[0], before)
+        assert fixed == (variant == copy.FIXED)
 
     def test_log_softmax(self):
         logits = np.array([[1000.0, 1000.0], [0.0, np.log(3)]])

@@ -5,6 +5,12 @@ Masked steps are left out of the loop, as if they were not there.
 
 import numpy as np
 
+ACTIVATIONS = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "linear": lambda x: x,
+}
+
 
 def gru(weights, inputs, mask, state, *, zoneout_h=0.0, reset_after=True, **options):
     """Cho et al. (2014), or with `reset_after` the form of cuDNN, at inference.
@@ -42,7 +48,7 @@ def simple_rnn(
 ):
     """Elman (1990), with arguments and results of `gru`."""
     kernel, recurrent = _wide(weights["kernel"]), _wide(weights["recurrent_kernel"])
-    act = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}[activation]
+    act = ACTIVATIONS[activation]
 
     def step(x, h, fed):
         return act(x @ kernel + fed @ recurrent + _wide(weights.get("bias", 0)))

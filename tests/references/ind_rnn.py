@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.references.gated import run
+from tests.references.gated import ACTIVATIONS, run
 
 
 def ind_rnn(
@@ -10,7 +10,7 @@ def ind_rnn(
 ):
     """Li et al. (2018), with arguments and results of `tests.references.gated.gru`."""
     wide = {name: np.asarray(w, "float64") for name, w in weights.items()}
-    act = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}[activation]
+    act = ACTIVATIONS[activation]
     u = wide["recurrent_kernel"]
     if time_steps is not None:
         u = np.clip(u, -(2 ** (1 / time_steps)), 2 ** (1 / time_steps))

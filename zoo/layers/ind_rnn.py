@@ -29,7 +29,7 @@ class IndRNN(KernelOptions, Recurrent):
 
     Args:
         units: Size of the state and of the output.
-        activation: `"relu"` or `"tanh"`.
+        activation: `"relu"`, `"tanh"` or `"linear"`.
         time_steps: The number of steps $T$ that the network is to bridge, mostly the
             length of its sequences. `None` sets no bound.
         long_memory: Whether recurrent weights start in $[2^{-1/T}, 2^{1/T}]$, all of

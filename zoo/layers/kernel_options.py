@@ -139,10 +139,13 @@ class ZoneoutOptions(KernelOptions):
     def _noise(self, inputs, mask, training):
         """What `zoo.ops` takes as `hold`, `rate` and `recurrent_mask`."""
         time, batch, _ = ops.shape(inputs)
-        hold, rate = None if mask is None else ops.expand_dims(~mask, 1), self.zoneout_h
+        hold, rate = (
+            None if mask is None else ops.expand_dims(~mask, -1),
+            self.zoneout_h,
+        )
         dropped = None
         if training:
-            hold, rate = self._hold(rate, (time, self.units, batch), hold), 0.0
+            hold, rate = self._hold(rate, (time, batch, self.units), hold), 0.0
             if self.recurrent_dropout:
                 dropped = self._dropout_mask(self.recurrent_dropout, batch, self.units)
         return {"hold": hold, "rate": rate, "recurrent_mask": dropped}

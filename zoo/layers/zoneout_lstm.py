@@ -213,11 +213,11 @@ class ZoneoutLSTM(KernelOptions, Recurrent):
             return self._cudnn(inputs, state)
         if training and self.recurrent_dropout:
             dropped = self._dropout_mask(self.recurrent_dropout, batch, size)
-        hold_h = hold_c = None if mask is None else ops.expand_dims(~mask, 1)
+        hold_h = hold_c = None if mask is None else ops.expand_dims(~mask, -1)
         rates = (self.zoneout_h, self.zoneout_c)
         if training:
-            hold_h = self._hold(rates[0], (time, size, batch), hold_h)
-            hold_c = self._hold(rates[1], (time, self.units, batch), hold_c)
+            hold_h = self._hold(rates[0], (time, batch, size), hold_h)
+            hold_c = self._hold(rates[1], (time, batch, self.units), hold_c)
             rates = (0.0, 0.0)
         h, c = lstm(
             *self._operands(inputs, training),

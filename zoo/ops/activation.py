@@ -33,9 +33,21 @@ def _relu_slope(gradient, y):
     return ops.where(y > 0, gradient, 0.0)
 
 
+def _linear(x):
+    return x
+
+
+def _linear_slope(gradient, y):
+    return gradient
+
+
 # From names to functions: of the input; and from the gradient of the result, and the
 # result itself, to the gradient of the input.
-ACTIVATIONS = {"tanh": (tanh, _tanh_slope), "relu": (_relu, _relu_slope)}
+ACTIVATIONS = {
+    "tanh": (tanh, _tanh_slope),
+    "relu": (_relu, _relu_slope),
+    "linear": (_linear, _linear_slope),
+}
 
 
 def check_activation(layer, name):

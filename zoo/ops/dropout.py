@@ -23,6 +23,6 @@ def dropout_mask(rate, shape, seed, dtype="float32"):
         Tensor of that shape and dtype.
     """
     rows, columns = shape
-    dropped = ops.transpose(zoneout_mask(rate, (1, columns, rows), seed)[0])
+    dropped = zoneout_mask(rate, (1, rows, columns), seed)[0]
     kept = np.float32(1 / (1 - rate) if rate < 1 else 0)
     return ops.cast(ops.where(dropped, np.float32(0), kept), dtype)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from zoo.ops import products
 from zoo.ops.activation import ACTIVATIONS, bounded
 from zoo.ops.scan import custom_gradient, time_scan
 from zoo.ops.zoneout import mix, unmix
@@ -47,7 +48,7 @@ def ind_rnn(
         recurrent_kernel: `(units,)`, the weights u.
         bias: `(units,)`.
         h0: Initial state, `(batch, units)`.
-        activation: `"relu"` or `"tanh"`.
+        activation: `"relu"`, `"tanh"` or `"linear"`.
         bound: Largest modulus of a recurrent weight; larger ones are clipped, and get
             no gradient. `None` clips nothing.
         hold: Boolean `(time, batch, 1)`, true where the state keeps its old value.
@@ -78,10 +79,7 @@ def ind_rnn(
 
 def _forward(inputs, kernel, recurrent_kernel, bias, h0, options):
     act, _ = ACTIVATIONS[options.activation]
-    time, batch, features = ops.shape(inputs)
-    flat = ops.reshape(_cast(inputs, options), (-1, features))
-    z = ops.cast(flat @ _cast(kernel, options), h0.dtype)
-    z = ops.reshape(z, (time, batch, kernel.shape[1]))
+    z = products.in_bulk(inputs, kernel, h0.dtype, options.compute_dtype)
 
     def step(state, stream):
         (h,), (z, hold) = state, stream
@@ -115,20 +113,6 @@ def _adjoint(dh_steps, h, inputs, kernel, recurrent_kernel, h0, options):
         not options.reverse,
     )
     du, db = du + dz_first * h0, db + dz_first
-    d_inputs, d_kernel = _in_bulk(inputs, kernel, dz, options)
+    d_inputs = products.input_gradient(kernel, dz, options.compute_dtype)
+    d_kernel = products.kernel_gradient(inputs, dz, options.compute_dtype)
     return d_inputs, d_kernel, ops.sum(du, 0), ops.sum(db, 0), dh0
-
-
-def _in_bulk(inputs, kernel, dz, options):
-    """Gradients of inputs and kernel, from plain row-major matrices."""
-    time, batch, features = ops.shape(inputs)
-    flat = ops.reshape(_cast(dz, options), (-1, kernel.shape[1]))
-    d_inputs = flat @ ops.transpose(_cast(kernel, options))
-    d_inputs = ops.reshape(d_inputs, (time, batch, features))
-    rows = ops.transpose(_cast(inputs, options), (2, 0, 1))
-    d_kernel = ops.reshape(rows, (features, -1)) @ flat
-    return ops.cast(d_inputs, inputs.dtype), ops.cast(d_kernel, kernel.dtype)
-
-
-def _cast(x, options):
-    return x if options.compute_dtype is None else ops.cast(x, options.compute_dtype)

@@ -1,14 +1,14 @@
 """The simple recurrent network with zoneout and masks, with its adjoint by hand.
 
-As in `zoo.ops.lstm`, loops run units first, and gradients of weights and inputs are
-products over all steps after the loop.
+As in `zoo.ops.lstm`, inputs are multiplied before the loop, and gradients of weights
+and inputs are products over all steps after it.
 """
 
 from typing import Any, NamedTuple
 
 from keras import ops
 
-from zoo.ops import units_first
+from zoo.ops import products
 from zoo.ops.activation import ACTIVATIONS
 from zoo.ops.scan import custom_gradient, time_scan
 from zoo.ops.zoneout import mix, unmix
@@ -60,8 +60,8 @@ def simple_rnn(
         kernel: `(features + units, units)`: rows of the inputs, then of the state.
         bias: `(units,)`.
         h0: Initial state, `(batch, units)`.
-        activation: `"tanh"` or `"relu"`.
-        hold: Boolean `(time, units, batch)` or `(time, 1, batch)`, true where the
+        activation: `"tanh"`, `"relu"` or `"linear"`.
+        hold: Boolean `(time, batch, units)` or `(time, batch, 1)`, true where the
             state keeps its old value. `None` holds nothing.
         rate: Number in [0, 1], the part of the old value that is mixed in where it is
             not held.
@@ -73,8 +73,9 @@ def simple_rnn(
     Returns:
         States for all steps, `(time, batch, units)`.
     """
-    dropped = None if recurrent_mask is None else ops.transpose(recurrent_mask)
-    options = Options(activation, hold, float(rate), dropped, reverse, compute_dtype)
+    options = Options(
+        activation, hold, float(rate), recurrent_mask, reverse, compute_dtype
+    )
 
     def run(inputs, kernel, bias, h0):
         h, new = _forward(inputs, kernel, bias, h0, options)
@@ -84,42 +85,39 @@ def simple_rnn(
 
         return (h,), gradient
 
-    (h,) = custom_gradient(run)(
-        ops.transpose(inputs, (0, 2, 1)),
-        kernel,
-        units_first.columns(bias),
-        ops.transpose(h0),
-    )
-    return ops.transpose(h, (0, 2, 1))
+    return custom_gradient(run)(inputs, kernel, bias, h0)[0]
 
 
 def _forward(inputs, kernel, bias, h0, options):
-    (units, batch), dtype = ops.shape(h0), h0.dtype
+    dtype, compute_dtype = h0.dtype, options.compute_dtype
+    features = inputs.shape[2]
     act, _ = ACTIVATIONS[options.activation]
-    product = units_first.product(ops.transpose(kernel), dtype, options.compute_dtype)
+    z = products.in_bulk(inputs, kernel[:features], dtype, compute_dtype) + bias
+    product = products.product(kernel[features:], dtype, compute_dtype)
 
     def step(state, stream):
-        (h,), (x, hold) = state, stream
-        new = act(product(ops.concatenate([x, options.fed(h)], 0)) + bias)
+        (h,), (z, hold) = state, stream
+        new = act(z + product(options.fed(h)))
         mixed = mix(h, new, hold, options.rate)
         return (mixed,), (mixed, new) if options.mixes else (mixed,)
 
-    one = ((units, batch), dtype)
+    one = (ops.shape(h0), dtype)
     _, (h, *new) = time_scan(
         step,
         (h0,),
-        (inputs, options.hold),
+        (z, options.hold),
         (one, one) if options.mixes else (one,),
         options.reverse,
+        reuse=0,
     )
     return h, new[0] if options.mixes else h
 
 
 def _adjoint(dh_steps, h, new, inputs, kernel, h0, options):
-    (units, batch), dtype = ops.shape(h0), h0.dtype
-    features, compute_dtype = inputs.shape[1], options.compute_dtype
+    features, compute_dtype = inputs.shape[2], options.compute_dtype
     _, slope = ACTIVATIONS[options.activation]
-    product = units_first.product(kernel[features:], dtype, compute_dtype)
+    back = ops.transpose(kernel[features:])
+    product = products.product(back, h0.dtype, compute_dtype)
 
     def step(state, stream):
         (dh,), (dy, new, hold) = state, stream
@@ -131,14 +129,14 @@ def _adjoint(dh_steps, h, new, inputs, kernel, h0, options):
         step,
         (ops.zeros_like(h0),),
         (dh_steps, new, options.hold),
-        (((units, batch), dtype),),
+        ((ops.shape(h0), h0.dtype),),
         not options.reverse,
     )
-    fed = options.fed(units_first.before(h, h0, options.reverse))
-    fed = ops.concatenate([inputs, fed], 1)
+    fed = options.fed(products.before(h, h0, options.reverse))
+    fed = ops.concatenate([inputs, fed], 2)
     return (
-        units_first.input_gradient(kernel[:features], dz, compute_dtype),
-        units_first.kernel_gradient(fed, dz, compute_dtype),
-        units_first.bias_gradient(dz),
+        products.input_gradient(kernel[:features], dz, compute_dtype),
+        products.kernel_gradient(fed, dz, compute_dtype),
+        products.bias_gradient(dz),
         dh0,
     )

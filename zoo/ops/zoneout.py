@@ -31,25 +31,25 @@ def zoneout_mask(rate, shape, seed):
 
     Args:
         rate: Number in [0, 1].
-        shape: `(time, units, batch)`.
+        shape: `(time, batch, units)`.
         seed: `keras.random.SeedGenerator`.
 
     Returns:
         Boolean tensor of that shape.
     """
-    time, units, batch = shape
+    time, batch, units = shape
     words = -(-units // 4)
-    bits = _random_integers(time, words, batch, seed)
+    bits = _random_integers(time, batch, words, seed)
     shifts = ops.convert_to_tensor(np.array([[0], [8], [16], [24]], "int32"))
     octets = ops.bitwise_and(ops.bitwise_right_shift(bits, shifts), 255)
-    octets = ops.reshape(octets, (time, 4 * words, batch))[:, :units]
+    octets = ops.reshape(octets, (time, batch, 4 * words))[:, :, :units]
     jitter = keras.random.uniform((time, 1, 1), dtype="float32", seed=seed)
     threshold = ops.cast(ops.floor(256.0 * rate + jitter), "int32")
     return octets < threshold
 
 
-def _random_integers(time, words, batch, seed):
-    """32 random bits for each of `(time, words, 1, batch)`.
+def _random_integers(time, batch, words, seed):
+    """32 random bits for each of `(time, batch, 1, words)`.
 
     Places are numbered, and their numbers scrambled with two random keys. XLA's own
     generator takes a hundred times as long on a CPU, as long as all of an LSTM's
@@ -57,9 +57,9 @@ def _random_integers(time, words, batch, seed):
     """
     keys = keras.random.randint((2,), -(2**31), 2**31 - 1, "int32", seed)
     t = ops.reshape(ops.arange(time, dtype="int32"), (-1, 1, 1, 1))
-    w = ops.reshape(ops.arange(words, dtype="int32"), (-1, 1, 1))
-    b = ops.arange(batch, dtype="int32")
-    place = (t * words + w) * batch + b
+    b = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1))
+    w = ops.arange(words, dtype="int32")
+    place = (t * batch + b) * words + w
     return _scramble(ops.bitwise_xor(_scramble(place + keys[0]), keys[1]))
 
 

@@ -52,15 +52,18 @@ class TestDropout(TestTanh):
     random = True
 
 
-class TestRelu:
-    """What of the contract can hold of units that are silent half of the time."""
+class TestUnbounded:
+    """What of the contract can hold of units that are silent, or that grow."""
 
     def contract(self, **options):
         contract = TestTanh()
         contract.fixed = {"activation": "relu", **options}
         return contract
 
-    @pytest.mark.parametrize("options", [{}, {"time_steps": 5, "reverse": True}])
+    @pytest.mark.parametrize(
+        "options",
+        [{}, {"time_steps": 5, "reverse": True}, {"activation": "linear"}],
+    )
     @pytest.mark.parametrize(
         "promise",
         [
@@ -76,8 +79,9 @@ class TestRelu:
     def test_a_split_sequence_carries_its_state(self):
         self.contract().test_a_split_sequence_carries_its_state()
 
-    def test_gradient_equals_finite_differences(self):
-        contract = self.contract(dropout=0.2, time_steps=5)
+    @pytest.mark.parametrize("activation", ["relu", "linear"])
+    def test_gradient_equals_finite_differences(self, activation):
+        contract = self.contract(activation=activation, dropout=0.2, time_steps=5)
         contract.test_gradient_equals_finite_differences(True)
 
     @pytest.mark.skipif(BACKEND == "torch", reason="no XLA on torch")

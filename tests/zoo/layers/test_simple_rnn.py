@@ -44,6 +44,14 @@ class TestZoneout(TestPlain):
     random = True
 
 
+class TestLinear(TestPlain):
+    variant = True
+    fixed = {"activation": "linear"}
+
+    def test_half_precision_keeps_states_in_float32(self):
+        pytest.skip("a linear state is a product, and rounded as products are")
+
+
 class TestRelu:
     """What of the contract can hold of units that are silent half of the time."""
 
@@ -84,6 +92,14 @@ class TestOptions:
         layer = SimpleRNN(UNITS, activation="relu", recurrent_initializer=IRNN())
         (inputs, _), h = some_data(), np.arange(20, dtype="float32").reshape(5, 4)
         close(numbers(layer(0 * inputs, initial_state=[h])), [h], 0)
+
+    def test_a_linear_orthogonal_network_keeps_what_it_saw(self):
+        """The promise of Henaff et al.: the state turns, and its length stays."""
+        layer = SimpleRNN(UNITS, activation="linear")
+        inputs = np.zeros((1, 500, 3), "float32")
+        h = np.full((1, UNITS), 2.0, "float32")
+        found = numbers(layer(inputs, initial_state=[h]))[0]
+        close(np.linalg.norm(found), np.linalg.norm(h), 1e-3)
 
     def test_spectral_radius_of_the_recurrent_kernel(self):
         layer = SimpleRNN(30, recurrent_initializer=SpectralRadius(0.7))

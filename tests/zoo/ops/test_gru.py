@@ -34,7 +34,7 @@ def problem(hold=0, dropped=False, **options):
     if options.get("reset_after", True):
         arrays["candidate_bias"] = rng.normal(size=UNITS)
     if hold:
-        options["hold"] = rng.uniform(size=(TIME, hold, BATCH)) < 0.4
+        options["hold"] = rng.uniform(size=(TIME, BATCH, hold)) < 0.4
     if dropped:
         options["recurrent_mask"] = 2 * rng.uniform(size=(BATCH, UNITS))
     return arrays, options
@@ -48,7 +48,7 @@ def oracle(arrays, options):
         bias = np.stack([bias, np.concatenate([none, arrays["candidate_bias"]])])
     options["zoneout_h"] = options.pop("rate", 0.0)
     if "hold" in options:
-        options["hold"] = np.transpose(options["hold"], (2, 0, 1))
+        options["hold"] = np.swapaxes(options["hold"], 0, 1)
     inputs, state = np.swapaxes(arrays["inputs"], 0, 1), [arrays["h0"]]
     outputs, *_ = gated.gru({**arrays, "bias": bias}, inputs, None, state, **options)
     return np.swapaxes(outputs, 0, 1)

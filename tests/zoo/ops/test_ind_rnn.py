@@ -12,6 +12,7 @@ STEPS = 3  # bounds recurrent weights to 1.26
 CASES = {
     "relu": {},
     "tanh": {"activation": "tanh"},
+    "linear": {"activation": "linear", "hold": True},
     "reverse": {"activation": "tanh", "reverse": True},
     "bounded": {"time_steps": STEPS},
     "all": {"hold": True, "reverse": True, "time_steps": STEPS},

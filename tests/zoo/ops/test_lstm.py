@@ -57,8 +57,8 @@ def problem(hold=0, dropped=False, norm=False, peepholes=False, size=UNITS, **op
         arrays["cell_gain"] = rng.normal(1, 0.3, UNITS)
         arrays["cell_bias"] = rng.normal(size=UNITS)
     if hold:
-        options["hold_h"] = rng.uniform(size=(TIME, hold, BATCH)) < 0.4
-        options["hold_c"] = rng.uniform(size=(TIME, hold, BATCH)) < 0.4
+        options["hold_h"] = rng.uniform(size=(TIME, BATCH, hold)) < 0.4
+        options["hold_c"] = rng.uniform(size=(TIME, BATCH, hold)) < 0.4
     return arrays, options
 
 
@@ -94,7 +94,7 @@ def oracle(arrays, options):
         mixed = []
         for old, new, name in ((h, new_h, "h"), (c, new_c, "c")):
             rate = options.get(f"rate_{name}", 0)
-            hold = options.get(f"hold_{name}", np.zeros((TIME, 1, BATCH), bool))[t].T
+            hold = options.get(f"hold_{name}", np.zeros((TIME, BATCH, 1), bool))[t]
             mixed.append(np.where(hold, old, rate * old + (1 - rate) * new))
         h, c = mixed
         steps[t] = h

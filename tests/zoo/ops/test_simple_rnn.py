@@ -11,6 +11,7 @@ FREE = {"inputs": 2, "h0": 1}
 CASES = {
     "plain": {},
     "relu": {"activation": "relu"},
+    "linear": {"activation": "linear", "rate": 0.2},
     "expectation": {"rate": 0.2, "reverse": True},
     "held units": {"hold": UNITS, "activation": "relu"},
     "all": {"hold": 1, "rate": 0.3, "dropped": True, "reverse": True},
@@ -27,7 +28,7 @@ def problem(hold=0, dropped=False, **options):
         "h0": rng.normal(size=(BATCH, UNITS)),
     }
     if hold:
-        options["hold"] = rng.uniform(size=(TIME, hold, BATCH)) < 0.4
+        options["hold"] = rng.uniform(size=(TIME, BATCH, hold)) < 0.4
     if dropped:
         options["recurrent_mask"] = 2 * rng.uniform(size=(BATCH, UNITS))
     return arrays, options
@@ -37,7 +38,7 @@ def oracle(arrays, options):
     """The reference, whose rows come first, and which has two kernels."""
     options = {**options, "zoneout_h": options.get("rate", 0.0)}
     if "hold" in options:
-        options["hold"] = np.transpose(options["hold"], (2, 0, 1))
+        options["hold"] = np.swapaxes(options["hold"], 0, 1)
     weights = {
         "kernel": arrays["kernel"][:FEATURES],
         "recurrent_kernel": arrays["kernel"][FEATURES:],

@@ -40,9 +40,9 @@ class TestZoneoutMask:
         assert abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(a.size)
 
     def test_units_of_one_random_integer_are_independent(self):
-        mask = draw(0.5).reshape(40, -1, 20).astype("float64")
-        for gap in (1, 2, 3, 7, 8):
-            a, b = mask[:, gap:].ravel(), mask[:, :-gap].ravel()
+        mask = draw(0.5).astype("float64")
+        for gap in (1, 2, 5, 10, 15):  # five integers make the twenty units of a row
+            a, b = mask[..., gap:].ravel(), mask[..., :-gap].ravel()
             assert abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(a.size)
 
     def test_calls_differ(self):
