@@ -10,8 +10,6 @@ comes in. Each batch is new. Training ends when the MSE on 500 other sequences, 
 for all runs of a length, is below 0.01, or when its steps are used up.
 """
 
-from contextlib import contextmanager
-
 import numpy as np
 from experiment import Runs, arguments, axes, band
 from training import train
@@ -21,9 +19,9 @@ BATCH, UNITS, TESTS = 50, 128, 500
 VARIANTS = ("IndRNN", "LSTM")
 # Longer sequences take smaller steps: a recurrent weight's effect grows with them.
 LEARNING_RATES = {500: 1e-3, 1000: 1e-3, 2000: 5e-4, 5000: 2e-4}
-# Momentum of the moving average of the weights that answers the tests: at the longest
-# the error of the last weights leaps to and fro.
-AVERAGED = {5000: 0.99}
+# Step at which the rate begins to fall, to nothing: at the longest the error leaps to
+# and fro while the rate stays.
+FALLS_FROM = {5000: 3600}
 
 
 def sequences(random, count, length):
@@ -38,14 +36,13 @@ def sequences(random, count, length):
     return inputs, np.sum(inputs[..., 0] * inputs[..., 1], 1, keepdims=True)
 
 
-def build(variant, length, learning_rate, averaged=None):
+def build(variant, length, learning_rate):
     """Two layers of IndRNN, or one of LSTM, that answer at the end.
 
     Args:
         variant: Of `VARIANTS`.
         length: Steps of a sequence.
-        learning_rate: Float.
-        averaged: Momentum of an average of the weights, or `None` for none.
+        learning_rate: Float, or Keras schedule.
     """
     import keras
 
@@ -66,30 +63,23 @@ def build(variant, length, learning_rate, averaged=None):
     else:
         x = zoo.layers.get("zoneout_lstm", units=UNITS)(x)
     model = keras.Model(inputs, keras.layers.Dense(1)(x))
-    average = {} if averaged is None else {"use_ema": True, "ema_momentum": averaged}
-    optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=1.0, **average)
+    optimizer = keras.optimizers.Adam(learning_rate, global_clipnorm=1.0)
     model.compile(optimizer, "mse", jit_compile=True)
     return model
 
 
-def solve(seed, variant, length, steps, every, learning_rate, averaged=None):
+def solve(seed, variant, length, steps, every, learning_rate, falls_from=None):
     """Trains until the problem is solved or the steps are used up."""
     inputs, targets = sequences(np.random.default_rng(10_000), TESTS, length)
-    model = build(variant, length, learning_rate, averaged)
+    if falls_from is not None:
+        learning_rate = falling(learning_rate, falls_from, steps)
+    model = build(variant, length, learning_rate)
     random = np.random.default_rng(seed)
 
-    def error(model):
-        answers = model.predict(inputs, batch_size=BATCH, verbose=0)
-        return float(np.mean((answers - targets) ** 2))
-
     def look(model):
-        if averaged is None:
-            mse = error(model)
-            return {"mse": mse}, mse < SOLVED
-        last = error(model)
-        with averages(model):
-            mse = error(model)
-        return {"mse": mse, "mse_of_last_weights": last}, mse < SOLVED
+        answers = model.predict(inputs, batch_size=BATCH, verbose=0)
+        mse = float(np.mean((answers - targets) ** 2))
+        return {"mse": mse}, mse < SOLVED
 
     def batch():
         return sequences(random, BATCH, length)
@@ -98,14 +88,12 @@ def solve(seed, variant, length, steps, every, learning_rate, averaged=None):
     return {"solved": found["stopped"] == "solved", "parameters": _size(model), **found}
 
 
-@contextmanager
-def averages(model):
-    """A model with the averages of its weights; afterwards it has its own again."""
-    own = [variable.numpy() for variable in model.trainable_variables]
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    yield
-    for variable, value in zip(model.trainable_variables, own, strict=True):
-        variable.assign(value)
+def falling(rate, start, end):
+    """Schedule: a rate that stays until step `start`, and is 0 at step `end`."""
+    from keras.optimizers.schedules import CosineDecay
+
+    # What Keras calls a warm-up may as well stay.
+    return CosineDecay(rate, end - start, warmup_target=rate, warmup_steps=start)
 
 
 def _size(model):
@@ -151,8 +139,8 @@ def main():
                     "every": every,
                     "learning_rate": LEARNING_RATES.get(length, 1e-3),
                 }
-                if length in AVERAGED:
-                    settings["averaged"] = AVERAGED[length]
+                if FALLS_FROM.get(length, args.steps) < args.steps:
+                    settings["falls_from"] = FALLS_FROM[length]
 
                 def one(seed, variant=variant, settings=settings):
                     return solve(seed, variant, **settings)

@@ -48,20 +48,6 @@ class TestAdding:
         with pytest.raises(ValueError, match="two steps"):
             import_module("adding").sequences(random(), 1, 1)
 
-    def test_averages_answer_and_leave_training_as_it_was(self):
-        adding = import_module("adding")
-        model = adding.build("LSTM", 4, 0.1, averaged=0.5)
-        weight, seen = model.trainable_variables[0], []
-        for _ in range(3):
-            model.train_on_batch(*adding.sequences(random(), adding.BATCH, 4))
-            seen.append(backend.numbers(weight)[0])
-        average = seen[0]
-        for value in seen[1:]:
-            average = (average + value) / 2
-        with adding.averages(model):
-            np.testing.assert_allclose(backend.numbers(weight)[0], average, rtol=1e-5)
-        np.testing.assert_array_equal(backend.numbers(weight)[0], seen[-1])
-
 
 class TestCopyMemory:
     def test_symbols_come_back_after_the_mark(self):

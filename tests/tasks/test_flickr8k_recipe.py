@@ -109,8 +109,7 @@ class Mean:
 def test_the_mean_is_taken_if_it_is_better(data, net, score, taken):
     task = Captioner.for_data(data["train"], picture_weights=net, **TINY)
     before = task.parts.reading_model.get_weights()
-    best = flickr8k.better_mean(task, Mean(task, score), data["dev"], None, 15.0)
-    assert best == max(score, 15.0)
+    flickr8k.better_mean(task, Mean(task, score), data["dev"], None, 15.0)
     moved = task.parts.reading_model.get_weights()[0] - before[0]
     np.testing.assert_allclose(moved, float(taken), atol=1e-5)
 

@@ -277,7 +277,7 @@ class TestOptions:
         bias[sizes[1] : sizes[2]] = -60  # gates
         bias[sizes[3] : sizes[4]] = -60  # gamma = 1
         layer.head_bias.assign(bias)
-        layer.head_kernel.assign(ops.zeros_like(layer.head_kernel))
+        layer.head_kernel.assign(ops.zeros(layer.head_kernel.shape))
         inputs, _ = some_data()
         found = np.concatenate(numbers(layer.weightings(inputs)), 2)
         first = softmax(numbers(layer.first_weightings)[0])
