@@ -184,7 +184,9 @@ def plot(name, task, found):
             right.plot(labels, wrong, "o-", color=f"C{k}", linewidth=0.8)
     left.set(xlabel=f"batches of {BATCH}", ylabel="bits per sequence", yscale="symlog")
     left.set_title(f"{name.replace('_', ' ')}: cost at the longest trained")
-    left.legend(fontsize=8)
+    # Below: six variants would hide the curves.
+    handles = left.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, fontsize=8)
     right.set(xlabel=task.label, ylabel="part of bits wrong", ylim=(-0.02, 0.6))
     right.axhline(0.5, color="grey", linewidth=0.6, linestyle=":")
     right.set_title("Tests: trained sizes and beyond (each seed)")

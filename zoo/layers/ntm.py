@@ -56,8 +56,8 @@ class NTM(Recurrent):
     Args:
         units: Size of the output.
         controller: `"lstm"` or `"feed_forward"` (one layer with tanh), which remembers
-            nothing itself: more seeds of it learned to copy, in fewer steps, but no
-            more of them associative recall, see `benchmarks/results/papers`.
+            nothing itself: more seeds of it learned to copy, in fewer steps, and with
+            four heads associative recall, see `benchmarks/results/papers`.
         controller_units: Size of the controller.
         memory_slots: Number of rows of the memory.
         memory_width: Size of a row.

@@ -30,8 +30,9 @@ class SimpleRNN(ZoneoutOptions, Recurrent):
     nor explode at first. With `activation="linear"` and
     `recurrent_initializer="orthogonal"`, the default, the state turns and loses
     nothing, however long the sequence: ten symbols come back after 500 steps, where an
-    LSTM guesses (`benchmarks/results/papers`). `zoo.regularizers.SoftOrthogonal` keeps
-    the kernel so; what is not linear belongs into the layers above. Half precision
+    LSTM guesses, and most surely while the kernel is not trained
+    (`benchmarks/results/papers`). `zoo.regularizers.SoftOrthogonal` holds a kernel that
+    is trained near; what is not linear belongs into the layers above. Half precision
     rounds such a state at every step.
 
     Args:
