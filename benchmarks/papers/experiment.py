@@ -235,5 +235,7 @@ def band(axis, runs, x, y, label, color, **options):
     held = [
         [*curve, *[curve[-1]] * (len(places) - len(curve))] for curve in curves if curve
     ]
+    if len(places) == 1:  # a line of one point cannot be seen
+        options.setdefault("marker", "o")
     middle = [statistics.median(values) for values in zip_longest(*held)]
     axis.plot(places, middle, color=color, label=label, linewidth=1.8, **options)
