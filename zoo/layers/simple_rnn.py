@@ -31,9 +31,10 @@ class SimpleRNN(ZoneoutOptions, Recurrent):
     `recurrent_initializer="orthogonal"`, the default, the state turns and loses
     nothing, however long the sequence: ten symbols come back after 500 steps, where an
     LSTM guesses, and most surely while the kernel is not trained
-    (`benchmarks/results/papers`). `zoo.regularizers.SoftOrthogonal` holds a kernel that
-    is trained near; what is not linear belongs into the layers above. Half precision
-    rounds such a state at every step.
+    (`benchmarks/results/papers`; `layer.recurrent_kernel.trainable = False` once the
+    layer is built). `zoo.regularizers.SoftOrthogonal` holds a kernel that is trained
+    near; what is not linear belongs into the layers above. Half precision rounds such a
+    state at every step.
 
     Args:
         units: Size of the state and of the output.
