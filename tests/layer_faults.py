@@ -49,14 +49,14 @@ LAYER_FAULTS = {
     ),
     "GRU: the reset gate acts after the product": fault(
         "zoo.ops.gru:_gates_before",
-        "candidate_product(zr[n:] * fed)",
-        "zr[n:] * candidate_product(fed)",
+        "candidate_product(zr[:, n:] * fed)",
+        "zr[:, n:] * candidate_product(fed)",
         LAYERS + "test_gru.py::TestResetBefore",
     ),
     "GRU: the candidate's bias passes the reset gate by": fault(
         "zoo.ops.gru:_gates_after",
-        "zr[n:] * inner",
-        'zr[n:] * u[2 * n :] + given["candidate_bias"]',
+        "zr[:, n:] * inner",
+        'zr[:, n:] * u[:, 2 * n :] + given["candidate_bias"]',
         LAYERS + "test_gru.py::TestZoneout",
     ),
     "IndRNN: the bound is not applied": fault(
