@@ -1,9 +1,9 @@
 """Products of recurrences: of one step, of all steps at once, and their gradients.
 
 What has all steps is `(time, batch, features)`. Kernels are multiplied from the right,
-with rows of the batch in front: XLA spreads such a product over the cores of a CPU, and
-one of a transposed kernel with the batch in its columns hardly. Bulk products take
-plain row-major matrices; transposed ones run at half the speed.
+with rows of the batch in front: on two cores that was faster for the LSTM than a
+transposed kernel from the left, see `benchmarks/NOTES.md`. Bulk products take plain
+row-major matrices; transposed ones run at half the speed.
 """
 
 from keras import ops
