@@ -125,12 +125,14 @@ class RecurrentContract(LayerContract, NumericContract):
             `slow`.
         parts: Which part of the outputs and of the states runs in which direction.
         random: Whether the layer is random in training.
+        taught: The number of sequences it learns to remember from.
     """
 
     fixed = {}
     variant = False
     parts = [("forward", slice(None), slice(None))]
     random = False
+    taught = 128
 
     def make(self, **options):
         return super().make(**{**self.fixed, **options})
@@ -386,8 +388,8 @@ class RecurrentContract(LayerContract, NumericContract):
 
     def sequences(self, rng):
         """What the first step read shows is asked for after twenty steps of noise."""
-        labels = rng.integers(0, 2, (128, 1))
-        inputs = 0.1 * rng.normal(size=(128, 20, FEATURES)).astype("float32")
+        labels = rng.integers(0, 2, (self.taught, 1))
+        inputs = 0.1 * rng.normal(size=(self.taught, 20, FEATURES)).astype("float32")
         inputs[:, 0 if self.parts[0][0] == "forward" else -1] = 4 * labels - 2
         return inputs, labels
 
