@@ -125,14 +125,12 @@ class RecurrentContract(LayerContract, NumericContract):
             `slow`.
         parts: Which part of the outputs and of the states runs in which direction.
         random: Whether the layer is random in training.
-        taught: The number of sequences it learns to remember from.
     """
 
     fixed = {}
     variant = False
     parts = [("forward", slice(None), slice(None))]
     random = False
-    taught = 128
 
     def make(self, **options):
         return super().make(**{**self.fixed, **options})
@@ -388,8 +386,8 @@ class RecurrentContract(LayerContract, NumericContract):
 
     def sequences(self, rng):
         """What the first step read shows is asked for after twenty steps of noise."""
-        labels = rng.integers(0, 2, (self.taught, 1))
-        inputs = 0.1 * rng.normal(size=(self.taught, 20, FEATURES)).astype("float32")
+        labels = rng.integers(0, 2, (512, 1))
+        inputs = 0.1 * rng.normal(size=(512, 20, FEATURES)).astype("float32")
         inputs[:, 0 if self.parts[0][0] == "forward" else -1] = 4 * labels - 2
         return inputs, labels
 
@@ -404,9 +402,8 @@ class RecurrentContract(LayerContract, NumericContract):
             keras.losses.BinaryCrossentropy(from_logits=True),
         )
         # Many and small steps: that training gets there is promised, not how soon.
-        # Fifteen epochs at a rate of 0.05 did not do for four units with layer
-        # normalisation and zoneout.
-        model.fit(*seen, batch_size=32, epochs=40, verbose=0)
+        # 128 sequences are learned by heart by some layers on some seeds.
+        model.fit(*seen, batch_size=32, epochs=20, verbose=0)
         for inputs, labels in (seen, unseen):
             (logits,) = numbers(model(inputs))
             assert ((logits > 0) == labels).mean() > 0.95
