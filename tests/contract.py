@@ -182,6 +182,18 @@ class RecurrentContract(LayerContract, NumericContract):
         _, last, _ = self.equation(layer, inputs, mask, state)
         close(self.run(layer, inputs, mask, state), [last])
 
+    @pytest.mark.parametrize("return_state", BOTH)
+    @pytest.mark.parametrize("return_sequences", BOTH)
+    def test_says_its_shapes(self, return_sequences, return_state):
+        options = {"return_sequences": return_sequences, "return_state": return_state}
+        layer, (inputs, _) = self.made(**options), some_data()
+        shapes = layer.compute_output_shape(inputs.shape)
+        found = [output.shape for output in self.run(layer, inputs)]
+        assert found == (list(shapes) if return_state else [shapes])
+        first = self.make(**options).compute_output_shape((None, None, FEATURES))
+        first = first[0] if return_state else first
+        assert first[:-1] == ((None, None) if return_sequences else (None,))
+
     def test_padding_is_invisible(self):
         layer, (inputs, mask) = self.made(return_state=True), some_data()
         wanted = self.run(layer, inputs, mask)

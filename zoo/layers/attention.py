@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from zoo.eager import check_finite, mask_tensor
+from zoo.layers.output_shape import OutputShape
 from zoo.ops.attention import Products, masked_softmax, product
 
 
-class Attention:
+class Attention(OutputShape):
     """Mixed into the attention layers, in front of `keras.layers.Layer`.
 
     A subclass makes its weights in `build`, and gives `matrices`, `vectors`,

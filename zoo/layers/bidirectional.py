@@ -3,11 +3,13 @@
 import keras
 from keras import ops
 
+from zoo.layers.output_shape import OutputShape
+
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class Bidirectional(keras.layers.Layer):
+class Bidirectional(OutputShape, keras.layers.Layer):
     r"""Runs a recurrent layer forwards, and a copy of it backwards.
 
     $$y_t = [\overrightarrow h_t ; \overleftarrow h_t]$$

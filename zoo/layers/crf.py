@@ -5,6 +5,7 @@ import numpy as np
 from keras import initializers, ops, regularizers
 
 from zoo.eager import check_finite, mask_tensor, values_of
+from zoo.layers.output_shape import OutputShape
 from zoo.ops.crf import best_path, log_partition, marginals, path_scores
 
 # What an illegal move costs in a constrained likelihood: more than logits can pay
@@ -13,7 +14,7 @@ _ILLEGAL = -1e6
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class CRF(keras.layers.Layer):
+class CRF(OutputShape, keras.layers.Layer):
     r"""Linear-chain conditional random field over a sequence of tags.
 
     $$

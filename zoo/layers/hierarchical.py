@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from zoo.eager import mask_tensor
+from zoo.layers.output_shape import OutputShape
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class Hierarchical(keras.layers.Layer):
+class Hierarchical(OutputShape, keras.layers.Layer):
     r"""Reads each sentence with one layer, and the sentences with another.
 
     $$

@@ -7,13 +7,24 @@ from keras import ops
 
 from zoo import devices
 from zoo.eager import check_finite, mask_tensor
+from zoo.layers.output_shape import OutputShape
 from zoo.streams import compiled_step
 
 # The fastest first, on a device that suits it.
 ENGINES = ("cudnn", "parallel", "loop")
 
+# What stands here for options of Keras' own recurrent layers.
+INSTEAD = {
+    "go_backwards": "`reverse=True` runs backwards, with outputs in the order of the "
+    "inputs, and `zoo.layers.Bidirectional` in both directions",
+    "stateful": "states come out with `return_state=True` and go in as "
+    "`initial_state`; `zoo.streams` carries them from call to call",
+    "unroll": "`jit_compile=True` compiles the loop over time",
+    "use_cudnn": '`engine="cudnn"` asks for the GPU\'s own layer',
+}
 
-class Recurrent(keras.layers.Layer):
+
+class Recurrent(OutputShape, keras.layers.Layer):
     """Base class of the recurrent layers.
 
     A subclass gives `state_sizes`, makes its weights in `build`, and implements
@@ -68,6 +79,10 @@ class Recurrent(keras.layers.Layer):
         engine="auto",
         **kwargs,
     ):
+        for option in INSTEAD.keys() & kwargs.keys():
+            raise ValueError(
+                f"{type(self).__name__} has no option `{option}`: {INSTEAD[option]}."
+            )
         # The layer casts for itself: Keras would round states to bfloat16.
         super().__init__(autocast=False, **kwargs)
         self.units = check_size(self.name, "units", units)

@@ -4,11 +4,12 @@ import keras
 from keras import initializers, ops, regularizers
 
 from zoo.eager import check_finite, mask_tensor
+from zoo.layers.output_shape import OutputShape
 from zoo.layers.recurrent import check_rate
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class SequenceBatchNormalization(keras.layers.Layer):
+class SequenceBatchNormalization(OutputShape, keras.layers.Layer):
     r"""Batch normalisation with statistics over rows and time, of valid steps alone.
 
     $$

@@ -5,13 +5,14 @@ from keras import ops
 
 from zoo.eager import mask_tensor
 from zoo.layers.between import CONNECTIONS, NORMALIZATIONS, _Connection
+from zoo.layers.output_shape import OutputShape
 from zoo.layers.recurrent import check_rate, check_size
 from zoo.ops.dropout import dropout_mask
 from zoo.streams import compiled_step
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class Stack(keras.layers.Layer):
+class Stack(OutputShape, keras.layers.Layer):
     r"""Feeds a sequence through recurrent layers, one after the other.
 
     With $f_l$ the layers, $x_1$ the inputs and $y_l = f_l(x_l)$:

@@ -1,5 +1,6 @@
 """What recurrent layers take beside what the contract asks of each."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -45,3 +46,22 @@ def test_a_stack_of_no_layers_is_refused(count):
 def test_a_name_with_a_slip_is_told_the_nearest():
     with pytest.raises(ValueError, match="Did you mean 'ZoneoutLSTM'.*AttentionCell"):
         zoo.layers.get("zoneout_lsmt", 3)
+
+
+@pytest.mark.parametrize(
+    ("option", "instead"),
+    [
+        ("go_backwards", "`reverse=True`.*`zoo.layers.Bidirectional`"),
+        ("stateful", "`initial_state`.*`zoo.streams`"),
+        ("unroll", "`jit_compile=True`"),
+        ("use_cudnn", '`engine="cudnn"`'),
+    ],
+)
+def test_options_of_keras_are_told_what_stands_for_them(option, instead):
+    with pytest.raises(ValueError, match=f"GRU has no option `{option}`: .*{instead}"):
+        GRU(3, **{option: False})
+
+
+def test_the_bidirectional_layer_of_keras_is_told_of_ours():
+    with pytest.raises(TypeError, match="`zoo.layers.Bidirectional`"):
+        keras.layers.Bidirectional(GRU(3))
