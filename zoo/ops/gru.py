@@ -129,6 +129,7 @@ def _forward(given, options):
         (given["inputs"], options.hold),
         (((batch, size), dtype), ((batch, units), dtype)),
         options.reverse,
+        by_rows=options.dropped is None,
     )
     return h, saved
 
@@ -193,6 +194,7 @@ def _adjoint(dh_steps, h, saved, given, options):
         not options.reverse,
         # The other kernel gradient still needs what was saved.
         reuse=2 if options.reset_after else None,
+        by_rows=options.dropped is None,
     )
     gradients = _kernels_after if options.reset_after else _kernels_before
     found = gradients(d, h_before, saved, units, options)

@@ -184,6 +184,7 @@ def _forward(given, options):
         (four, out, one, *extra),
         options.reverse,
         reuse=0,
+        by_rows=given["dropped"] is None,
     )
     return (h, c), (h, c_before, gates, *normal)
 
@@ -237,6 +238,7 @@ def _adjoint(upstream, saved, given, options):
         (four, *shapes.values()),
         not options.reverse,
         reuse=2,
+        by_rows=given["dropped"] is None,
     )
     emitted = dict(zip(shapes, more, strict=True))
     h_before = products.before(h, h0, options.reverse)

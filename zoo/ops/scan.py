@@ -3,10 +3,14 @@
 import keras
 from keras import ops
 
+from zoo import devices
 from zoo.lazy import tf
 
+# Fewer rows than this are not worth two products.
+FEWEST_ROWS = 4
 
-def time_scan(step, state, inputs, outputs, reverse=False, reuse=None):
+
+def time_scan(step, state, inputs, outputs, reverse=False, reuse=None, by_rows=False):
     """Runs `step` along the leading (time) axis, forward only.
 
     No gradient flows through this loop: it is meant for use inside of
@@ -25,6 +29,11 @@ def time_scan(step, state, inputs, outputs, reverse=False, reuse=None):
             time order of the inputs either way.
         reuse: Index of an input of the shape and dtype of the first output, which
             the compiled loop then writes into that input's memory.
+        by_rows: Whether a row of the result depends on the same row alone of all that
+            comes in, rows being the first axis of the state, of a step's inputs and
+            of its outputs. TensorFlow's compiled loop on a CPU then takes each step
+            twice, for the upper and the lower half of the rows, which run side by
+            side.
 
     Returns:
         The final state, and a tuple of outputs `(time, ...)`.
@@ -33,7 +42,10 @@ def time_scan(step, state, inputs, outputs, reverse=False, reuse=None):
     if _runs_at_once():
         return _python_scan(step, state, inputs, length, reverse)
     if keras.backend.backend() == "tensorflow":
-        return _tensorflow_scan(step, tuple(state), inputs, outputs, length, reverse)
+        loop = _tensorflow_scan
+        if by_rows and devices.kind() == "cpu" and _has_rows(state[0]):
+            loop = _scan_in_halves
+        return loop(step, tuple(state), inputs, outputs, length, reverse)
     # A different fill for each: XLA would make equal buffers once, and copy them.
     buffers = [
         ops.full((length, *shape), k, dtype) for k, (shape, dtype) in enumerate(outputs)
@@ -98,6 +110,31 @@ def _tensorflow_scan(step, state, inputs, outputs, length, reverse):
         lambda i, *_: i < length, body, (0, state, arrays), maximum_iterations=length
     )
     return state, tuple(a.stack() for a in arrays)
+
+
+def _has_rows(x):
+    """Whether there are enough rows for halves, or maybe enough."""
+    return x.shape[0] is None or x.shape[0] >= FEWEST_ROWS
+
+
+def _scan_in_halves(step, state, inputs, outputs, length, reverse):
+    half = ops.shape(state[0])[0] // 2
+    halves = slice(None, half), slice(half, None)
+
+    def both(states, now):
+        results = [
+            step(state, tuple(x if x is None else x[rows] for x in now))
+            for rows, state in zip(halves, states, strict=True)
+        ]
+        states, emitted = zip(*results, strict=True)
+        return states, joined(emitted)
+
+    def joined(parts):
+        return tuple(ops.concatenate(pair, 0) for pair in zip(*parts, strict=True))
+
+    states = tuple(tuple(x[rows] for x in state) for rows in halves)
+    states, found = _tensorflow_scan(both, states, inputs, outputs, length, reverse)
+    return joined(states), found
 
 
 def _at(x, t):

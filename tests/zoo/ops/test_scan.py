@@ -103,6 +103,66 @@ class TestTimeScan:
         np.testing.assert_array_equal(run(scan, steps(), mode)[0], steps() > 4)
 
 
+def by_rows(seen, **options):
+    """A scan over `(time, rows, WIDTH)` whose rows do not mix, and how it is run.
+
+    The rows of each step that is traced are appended to `seen`.
+    """
+
+    def step(state, inputs):
+        (a, b), (x, absent) = state, inputs
+        assert absent is None
+        seen.append(x.shape[0])
+        return (a + x, b * 0.5 + a), (a * x, ops.sum(a + b, -1, keepdims=True))
+
+    def run(x):
+        rows = ops.shape(x)[1]
+        state = (ops.zeros((rows, WIDTH)), ops.ones((rows, WIDTH)))
+        outputs = (((rows, WIDTH), "float32"), ((rows, 1), "float32"))
+        state, found = time_scan(step, state, (x, None), outputs, **options)
+        return *state, *found
+
+    return run
+
+
+class TestByRows:
+    def run(self, rows, mode="jit", known=True, **options):
+        """Results, and the numbers of rows that steps were traced with."""
+        x = np.random.default_rng(0).normal(size=(TIME, rows, WIDTH)).astype("float32")
+        seen = []
+        function = by_rows(seen, **options)
+        if mode == "graph":
+            import tensorflow as tf
+
+            shape = (None, rows if known else None, WIDTH)
+            signature = [tf.TensorSpec(shape, "float32")]
+            function = tf.function(function, input_signature=signature)
+            return [x.numpy() for x in function(x)], set(seen)
+        return run(function, x, mode), set(seen)
+
+    @pytest.mark.parametrize("mode", MODES)
+    @pytest.mark.parametrize("rows", [1, 3, 4, 9])
+    @pytest.mark.parametrize("reverse", [False, True])
+    def test_changes_no_result(self, rows, mode, reverse):
+        wanted, _ = self.run(rows, "eager", reverse=reverse)
+        for known in (True, False):
+            found, _ = self.run(rows, mode, known, by_rows=True, reverse=reverse)
+            for a, b in zip(found, wanted, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-6)
+
+    @pytest.mark.skipif(BACKEND != "tensorflow", reason="halves are TensorFlow's")
+    @pytest.mark.parametrize("mode", ["graph", "jit"])
+    @pytest.mark.parametrize(("rows", "parts"), [(9, {4, 5}), (4, {2}), (3, {3})])
+    def test_takes_halves_of_enough_rows(self, rows, parts, mode):
+        assert self.run(rows, mode, by_rows=True)[1] == parts
+        assert self.run(rows, mode)[1] == {rows}
+
+    @pytest.mark.skipif(BACKEND != "tensorflow", reason="halves are TensorFlow's")
+    def test_other_devices_take_all_rows_at_once(self, monkeypatch):
+        monkeypatch.setattr("zoo.devices.kind", lambda: "gpu")
+        assert self.run(9, by_rows=True)[1] == {9}
+
+
 def gradient(function, *arrays):
     """Gradients of a scalar function of tensors."""
     if BACKEND == "tensorflow":
