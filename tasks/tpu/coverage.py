@@ -9,6 +9,7 @@ import json
 import os
 import sys
 
+from zoo.devices import compiling_for
 from zoo.lazy import Lazy, tf
 
 _HINT = "pip install tensorflow-tpu"
@@ -52,7 +53,8 @@ def operations_of(step):
     from tasks.tpu.from_tensorflow import traced
 
     function, specs = traced(step)
-    graph = function.get_concrete_function(*specs).graph.as_graph_def()
+    with compiling_for("tpu"):
+        graph = function.get_concrete_function(*specs).graph.as_graph_def()
     nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
     return {node.op for node in nodes}
 

@@ -40,6 +40,7 @@ def findings(name, options, chip, topologies, batch, length, steps=None):
     from tasks.tpu.sizes import waste_of
     from tasks.tpu.steps import steps_of
     from tasks.tpu.untrained import NAMES
+    from zoo.devices import compiling_for
 
     backend = keras.backend.backend()
     lowering = importlib.import_module(f"tasks.tpu.from_{backend}")
@@ -49,32 +50,33 @@ def findings(name, options, chip, topologies, batch, length, steps=None):
     def build():
         return steps_of(made(name, options), batch, length)
 
-    # What has learned nothing needs no values; TensorFlow makes them all the same.
-    shaped = getattr(lowering, "shaped", None) if name in NAMES else None
-    for step in shaped(build) if shaped else build():
-        if steps and step.name not in steps:
-            continue
-        program = lowering.program_of(step)
-        for topology, devices in slices:
-            done = compile_program(program, devices)
-            yield {
-                "step": step.name,
-                "backend": backend,
-                "chip": chip,
-                "topology": topology,
-                "batch": batch,
-                "length": length,
-                "fits": done.available is None,
-                "needed_bytes": done.needed,
-                "available_bytes": done.available or available,
-                "compile_seconds": round(done.seconds, 2),
-                "trainable_bytes": sum(
-                    4 * math.prod(v.shape) for v in step.model.trainable_variables
-                ),
-                **done.costs,
-                **read(done.lowered, done.compiled),
-                "sizes": waste_of(step, len(devices)),
-            }
+    with compiling_for("tpu"):
+        # What has learned nothing needs no values; TensorFlow makes them all the same.
+        shaped = getattr(lowering, "shaped", None) if name in NAMES else None
+        for step in shaped(build) if shaped else build():
+            if steps and step.name not in steps:
+                continue
+            program = lowering.program_of(step)
+            for topology, devices in slices:
+                done = compile_program(program, devices)
+                yield {
+                    "step": step.name,
+                    "backend": backend,
+                    "chip": chip,
+                    "topology": topology,
+                    "batch": batch,
+                    "length": length,
+                    "fits": done.available is None,
+                    "needed_bytes": done.needed,
+                    "available_bytes": done.available or available,
+                    "compile_seconds": round(done.seconds, 2),
+                    "trainable_bytes": sum(
+                        4 * math.prod(v.shape) for v in step.model.trainable_variables
+                    ),
+                    **done.costs,
+                    **read(done.lowered, done.compiled),
+                    "sizes": waste_of(step, len(devices)),
+                }
 
 
 def made(name, options):

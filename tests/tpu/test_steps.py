@@ -20,6 +20,7 @@ import json, sys
 from tasks.tpu import from_jax, reading
 from tasks.tpu.steps import steps_of
 from tests.distributed import TASKS
+from zoo.devices import compiling_for
 from zoo.lazy import jax
 
 for name in sys.argv[1:]:
@@ -29,7 +30,8 @@ for name in sys.argv[1:]:
             jax.ShapeDtypeStruct(x.shape, x.dtype)
             for x in [*program.state, *program.inputs]
         ]
-        made = jax.jit(program.function).trace(*given)
+        with compiling_for("tpu"):
+            made = jax.jit(program.function).trace(*given)
         text = made.lower(lowering_platforms=("tpu",)).as_text()
         found = [sorted(reading.callbacks(text)), sorted(reading.dynamic_shapes(text))]
         print(json.dumps([name, step.name, len(text), *found]))
