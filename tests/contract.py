@@ -53,6 +53,8 @@ def constructor_options(layer_class):
     for base in layer_class.__mro__:
         if base is keras.layers.Layer:
             break
+        if "__init__" not in vars(base):
+            continue
         parameters = inspect.signature(base.__init__).parameters
         options = {
             **{
