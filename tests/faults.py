@@ -166,6 +166,14 @@ FAULTS = {
         "(time, batch, features))",
         DROPOUT,
     ),
+    "halves of the rows: last states change places": fault(
+        "zoo.ops.scan:_scan_in_halves",
+        "return joined(states), found",
+        "return joined(states[::-1]), found",
+    ),
+    "halves of the rows: outputs change places": fault(
+        "zoo.ops.scan:_scan_in_halves", "joined(emitted)", "joined(emitted[::-1])"
+    ),
     "Bidirectional: the backward state is lost": fault(
         "zoo.layers.bidirectional:Bidirectional._both",
         "run(self.backward_layer, second)",
