@@ -6,7 +6,7 @@ from keras import ops
 from zoo import devices
 from zoo.lazy import tf
 
-# Fewer rows than this are not worth two products.
+# With two rows halves slowed inference and sped training; see `benchmarks/NOTES.md`.
 FEWEST_ROWS = 4
 
 
@@ -32,8 +32,8 @@ def time_scan(step, state, inputs, outputs, reverse=False, reuse=None, by_rows=F
         by_rows: Whether a row of the result depends on the same row alone of all that
             comes in, rows being the first axis of the state, of a step's inputs and
             of its outputs. TensorFlow's compiled loop on a CPU then takes each step
-            twice, for the upper and the lower half of the rows, which run side by
-            side.
+            twice, for the upper and the lower half of the rows, which do not wait for
+            each other.
 
     Returns:
         The final state, and a tuple of outputs `(time, ...)`.
